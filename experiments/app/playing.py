@@ -44,8 +44,15 @@ MOST_BYTES = 1 << 24
 SETTINGS = {"market-economy": "economy", "coalitional-game": "game"}
 KNOWN = frozenset({*ScenarioInput.model_fields, *GameScenarioInput.model_fields})
 FIELD = re.compile(r"[a-z_]+(?:[.\[][^\s:]*)?")
+# Of whom a message that begins with no field speaks, and perhaps of which of its fields.
+OF_WHOM = re.compile(r"(?:(?P<field>[a-z_]+) of )?(?P<who>organiser|blocker|blocking mediator) '(?P<name>[^']*)'")
+LISTS = {"organiser": "organisers", "blocker": "blockers", "blocking mediator": "blockers"}
 
 type Answer = dict[str, Any]
+
+
+class ForgottenError(Exception):
+    """Rounds are asked for, and nothing has been begun: the page was asleep while another process took over."""
 
 
 class Playing:
@@ -94,9 +101,13 @@ class Playing:
         return scenario_text(tables, Path(path))
 
     def step(self, rounds: int, about: int | None = None) -> list[Frame]:
-        """Play rounds and return them with what traders know: few traders all, of many the one asked about."""
+        """Play rounds and return them with what traders know: few traders all, of many the one asked about.
+
+        Raises:
+            ForgottenError: no run was begun.
+        """
         if self._model is None:
-            return []
+            raise ForgottenError
         model, before, known = self._model, self._model.recorder.rounds, []
         plays: list[Any] = []
         market = model if isinstance(model, MarketModel) else None
@@ -142,10 +153,14 @@ class Playing:
         }
 
     def frames(self, first: int, rounds: int) -> list[Frame]:
-        """Return rounds of the saved run."""
+        """Return rounds of the saved run.
+
+        Raises:
+            ForgottenError: none was opened.
+        """
         saved = self._saved
         if saved is None:
-            return []
+            raise ForgottenError
         columns = {}
         for name in TABLES:
             if name in saved.tables:
@@ -252,13 +267,16 @@ def known_to(model: MarketModel, player: int) -> Answer:
 def problems_of(error: Exception, path: str) -> list[dict[str, str]]:
     """Return what is wrong, each with the field where it stands as far as it is one of the scenario's."""
     told = error.problems if isinstance(error, InputError) else (str(error),)
-    found = []
-    for problem in told:
-        text = problem.removeprefix(f"{path}: ")
-        field = FIELD.match(text)
-        named = field is not None and re.split(r"[.\[]", field[0])[0] in KNOWN
-        found.append({"field": field[0] if named and field is not None else "", "message": text})
-    return found
+    texts = [problem.removeprefix(f"{path}: ") for problem in told]
+    return [{"field": _field_in(text), "message": text} for text in texts]
+
+
+def _field_in(message: str) -> str:
+    """Return the field of the scenario that a message speaks of; empty where it speaks of none."""
+    field, whom = FIELD.match(message), OF_WHOM.match(message)
+    if whom is not None:
+        return ".".join(filter(None, (LISTS[whom["who"]], whom["name"], whom["field"])))
+    return field[0] if field is not None and re.split(r"[.\[]", field[0])[0] in KNOWN else ""
 
 
 def main() -> None:
@@ -266,21 +284,36 @@ def main() -> None:
     # What anything prints goes where it can do no harm.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    playing = Playing(lambda search: _tell(out, {"search": search}))
+    playing = Playing(lambda search: _tell(out, _line({"search": search})))
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         for line in sys.stdin:
-            request = json.loads(line)
-            try:
-                answer: Answer = {"answer": playing.answer(request)}
-            except (InputError, ValueError, ArithmeticError, UnansweredError, MemoryError) as error:
-                answer = {"problems": problems_of(error, str(request.get("path", "")))}
-            except Exception as error:  # the page says so, and whoever plays plays on
-                answer = {"fault": f"{type(error).__name__}: {error}"}
-            _tell(out, answer)
+            _tell(out, answered(playing, json.loads(line)))
 
 
-def _tell(out: TextIO, answer: Answer) -> None:
-    out.write(json.dumps(answer, separators=(",", ":"), allow_nan=False, default=_number) + "\n")
+def answered(playing: Playing, request: Mapping[str, Any]) -> str:
+    """Return the line that answers a request, whatever becomes of it."""
+    try:
+        return _line({"answer": playing.answer(request)})
+    except ForgottenError:
+        return _line({"forgotten": True})
+    except (InputError, ValueError, ArithmeticError, UnansweredError, MemoryError) as error:
+        return _line({"problems": problems_of(error, str(request.get("path", "")))})
+    except Exception as error:  # the page says so, and whoever plays plays on
+        return _line({"fault": f"{type(error).__name__}: {error}"})
+
+
+def _line(answer: Answer) -> str:
+    """Return an answer as a line.
+
+    Raises:
+        ValueError: it holds a number that JSON does not have.
+        TypeError: it holds something that a page cannot be told.
+    """
+    return json.dumps(answer, separators=(",", ":"), allow_nan=False, default=_number) + "\n"
+
+
+def _tell(out: TextIO, line: str) -> None:
+    out.write(line)
     out.flush()
 
 

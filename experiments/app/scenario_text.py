@@ -65,5 +65,7 @@ def _key(key: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, float):
+        return repr(value)
     # TOML's basic strings are JSON's, but for one letter.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

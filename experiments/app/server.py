@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 HOSTS = (LOOPBACK, "localhost")
+USUAL_PORT = 80
 STATIC = Path(__file__).parent / "static"
 # Rounds that are asked for at once, and the largest scenario that a page sends.
 MOST_ROUNDS = 500
@@ -75,7 +77,8 @@ class SameOriginOnly:
 
     def __init__(self, app: App, port: int) -> None:
         self._app = app
-        self._hosts = {f"{host}:{port}" for host in HOSTS}
+        # Browsers leave the usual port out.
+        self._hosts = {f"{host}:{port}" for host in HOSTS} | (set(HOSTS) if port == USUAL_PORT else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -140,32 +143,35 @@ class Dashboard:
 
     async def play(self, request: Request) -> Response:
         """Hand a request to who plays for the page, and return the answer."""
-        content = await _content(request)
-        session, asked = str(content.pop("session")), content
+        asked = await _content(request, "session", "do")
         if isinstance(asked.get("rounds"), int):
             asked["rounds"] = max(0, min(asked["rounds"], MOST_ROUNDS))
-        player = await run_in_threadpool(self.sessions.player, session)
+        player = await run_in_threadpool(self.sessions.player, asked.pop("session"))
         return Response(await run_in_threadpool(player.ask, asked), media_type="application/json")
 
     async def searching(self, request: Request) -> Response:
         """Return what is being searched for the page, in words."""
-        return JSONResponse({"searching": self.sessions.searching(str((await _content(request))["session"]))})
+        content = await _content(request, "session")
+        return JSONResponse({"searching": self.sessions.searching(content["session"])})
 
     async def stop(self, request: Request) -> Response:
         """End what is played for the page, however long it would take."""
-        await run_in_threadpool(self.sessions.end, str((await _content(request))["session"]))
+        await run_in_threadpool(self.sessions.end, (await _content(request, "session"))["session"])
         return JSONResponse({})
 
     async def work(self, request: Request) -> Response:
         """Begin what takes long, beside the page."""
-        content = await _content(request)
-        player = await run_in_threadpool(self.sessions.player, str(content["session"]))
-        asked = {"do": "text", "tables": content["tables"], "path": content["path"]}
+        content = await _content(request, "session", "kind", "path")
+        tables, path = content.get("tables"), Path(content["path"]).absolute()
+        if not isinstance(tables, dict) or content["kind"] not in WORKS:
+            raise HTTPException(400)
+        player = await run_in_threadpool(self.sessions.player, content["session"])
+        asked = {"do": "text", "tables": tables, "path": str(path)}
         answer = json.loads(await run_in_threadpool(player.ask, asked))
         if "answer" not in answer:
             return JSONResponse(answer)
-        tables = content["tables"]
-        setting = str(located_beside(tables.get("economy") or tables["game"], Path(content["path"])))
+        # In full, so that no name of a file can be taken for an option.
+        setting = str(located_beside(tables.get("economy") or tables["game"], path))
         words = [word.format(setting=setting.replace("{", "{{").replace("}", "}}")) for word in WORKS[content["kind"]]]
         name = secrets.token_hex(8)
         for old in list(self._works)[: max(0, len(self._works) - MOST_WORKS + 1)]:
@@ -175,7 +181,7 @@ class Dashboard:
 
     async def work_state(self, request: Request) -> Response:
         """Return how a work stands, after ending it if that is asked."""
-        content = await _content(request)
+        content = await _content(request, "work")
         work = self._works.get(content["work"])
         if work is None:
             return JSONResponse({"state": "stopped", "seconds": 0, "progress": "", "text": ""})
@@ -190,21 +196,28 @@ class Dashboard:
             work.stop()
 
 
-async def _content(request: Request) -> dict[str, Any]:
+async def _content(request: Request, *texts: str) -> dict[str, Any]:
     """Return what a request says.
 
+    Args:
+        request: it.
+        texts: the names of texts that it must have.
+
     Raises:
-        HTTPException: it is no JSON object, or too large.
+        HTTPException: it is no JSON object, too large, or lacks one of these.
     """
-    body = b""
+    body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > LARGEST_REQUEST:
             raise HTTPException(413)
     try:
-        return dict(json.loads(body))
-    except (ValueError, TypeError):
+        content = json.loads(body)
+    except (ValueError, RecursionError):
         raise HTTPException(400) from None
+    if not isinstance(content, dict) or not all(isinstance(content.get(name), str) for name in texts):
+        raise HTTPException(400)
+    return content
 
 
 def _choices() -> dict[str, Any]:
@@ -221,18 +234,27 @@ def _files() -> list[str]:
     """Return the scenarios in this folder."""
     found = []
     for file in sorted(Path().glob("*.toml"))[:MOST_SAVED]:
-        try:
-            if read_table(file).get("kind") == "scenario":
-                found.append(str(file))
-        except InputError:
-            pass
+        # A pipe of that name would be waited for.
+        if file.is_file() and _can_be_told(file):
+            with suppress(InputError):
+                if read_table(file).get("kind") == "scenario":
+                    found.append(str(file))
     return found
 
 
 def _saved() -> list[str]:
     """Return the folders of runs where `marketgame run` leaves them, the latest first."""
-    manifests = sorted(DEFAULT_RUNS.glob(f"*/{MANIFEST}"), key=lambda file: -file.stat().st_mtime)
-    return [str(file.parent) for file in manifests[:MOST_SAVED]]
+    found = []
+    for manifest in DEFAULT_RUNS.glob(f"*/{MANIFEST}"):
+        # Whatever was removed since it was listed is not there.
+        with suppress(OSError):
+            found.append((-manifest.stat().st_mtime, manifest.parent))
+    return [str(folder) for _, folder in sorted(found)[:MOST_SAVED] if _can_be_told(folder)]
+
+
+def _can_be_told(path: Path) -> bool:
+    """Whether the name of a file is text, as JSON needs it."""
+    return str(path).isprintable() and not any("\ud800" <= letter <= "\udfff" for letter in str(path))
 
 
 def application(port: int) -> tuple[App, Dashboard]:
@@ -264,5 +286,9 @@ def serve(port: int, opened: Callable[[str], None]) -> None:
         app, _ = application(number)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=2))
         listening.listen()
+        # A terminal that is closed ends the server, and that what it has begun.
+        hangup = getattr(signal, "SIGHUP", None)
+        if hangup is not None:
+            signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         opened(f"http://{LOOPBACK}:{number}/")
         server.run(sockets=[listening])

@@ -54,6 +54,11 @@ class Player:
             self.searching = str(json.loads(line)["search"])
         raise BrokenPipeError
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended, whoever ended it."""
+        return self._process.poll() is not None
+
     def end(self) -> None:
         """End the process at once."""
         with suppress(ProcessLookupError):
@@ -80,9 +85,18 @@ class Sessions:
         self._spare = Player()
 
     def player(self, session: str) -> Player:
-        """Return who plays for a page; whoever begins finds a process that has loaded everything."""
+        """Return who plays for a page; whoever begins finds a process that has loaded everything.
+
+        A process that has ended, such as one that took too much memory, is replaced.
+        """
         with self._lock:
-            if session not in self._players:
+            known = self._players.get(session)
+            if known is None or known.ended:
+                if known is not None:
+                    known.end()
+                if self._spare.ended:
+                    self._spare.end()
+                    self._spare = Player()
                 self._players[session], self._spare = self._spare, Player()
             self._players.move_to_end(session)
             while len(self._players) > MOST_SESSIONS:

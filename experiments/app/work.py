@@ -20,6 +20,9 @@ from marketgame.experiments import ExitCode
 # Of what a terminal would be told: how to move and to colour.
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\u2800-\u28ff]")
 SECONDS_TO_END = 3.0
+# So many bytes of what is said are kept: of the answer the first, of the progress, which never ends, the last.
+MOST_SAID = 1 << 22
+MOST_PROGRESS = 1 << 14
 # The answer is set in lines of so many letters.
 WIDTH = 96
 
@@ -62,8 +65,13 @@ class Work:
 
     def _read(self, name: str, stream: Any) -> None:
         with stream:
+            said = self._said[name]
             while piece := stream.read1(1 << 16):
-                self._said[name] += piece
+                said += piece
+                if name == "progress":
+                    del said[:-MOST_PROGRESS]
+                else:
+                    del said[MOST_SAID:]
 
     def _wait(self) -> None:
         self._process.wait()

@@ -12,7 +12,7 @@ const CHUNK = 100, MOST_EVENTS = 300;
 const PATIENCE = 120;
 
 const page = { tables: null, path: "", scene: null, frames: [], first: 0, history: [], view: -1, playing: false, turn: 0,
-  selected: null, good: null, incentive: null, total: 0, batch: 1, asking: null, searched: false, begun: null };
+  selected: null, good: null, from: 0, incentive: null, total: 0, batch: 1, asking: null, searched: false, begun: null };
 let form, network;
 
 // --- what is open -------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ async function begin(whole) {
   const turn = ++page.turn, slow = setTimeout(() => { if (turn === page.turn) say("preparing the scenario…"); }, 800);
   let scene;
   try {
-    scene = await play({ do: "begin", tables: page.tables, path: page.path }).finally(() => clearTimeout(slow));
+    scene = await ended(play({ do: "begin", tables: page.tables, path: page.path })).finally(() => clearTimeout(slow));
   } catch (error) {
     if (turn !== page.turn) return false;
     if (whole && error.problems) form.show(page.tables, page.scene);
@@ -82,6 +82,8 @@ function show(scene) {
   if (page.selected !== null && page.selected >= scene.players.length) page.selected = null;
   const game = !scene.goods.length;
   if (!scene.goods.includes(page.good)) page.good = scene.goods[0];
+  page.from = 0;
+  turnTo(page.selected ?? 0);
   for (const id of ["quotes", "holdings", "bankruptcies"]) at(id).hidden = game;
   document.querySelector("[data-work=certify]").hidden = game;
   document.querySelector("[data-work=block]").hidden = !game;
@@ -90,7 +92,7 @@ function show(scene) {
   at("cards").classList.add("waiting");
   at("next-good").hidden = scene.goods.length < 3;
   at("events").querySelector("ol").replaceChildren();
-  for (const id of ["step", "export-scenario"]) at(id).disabled = Boolean(scene.saved);
+  at("export-scenario").disabled = Boolean(scene.saved);
   for (const button of document.querySelectorAll("[data-work]")) button.disabled = Boolean(scene.saved);
 }
 
@@ -152,7 +154,7 @@ async function searching(turn) {
 function more(rounds) {
   const turn = page.turn;
   searching(turn);
-  page.asking = play({ do: "step", rounds, about: page.selected }).then((frames) => {
+  return ended(play({ do: "step", rounds, about: page.selected }).then((frames) => {
     if (turn !== page.turn) return false;
     keep(frames);
     if (page.searched) { page.searched = false; say(""); }
@@ -160,8 +162,7 @@ function more(rounds) {
   }, (error) => {
     if (turn === page.turn) refuse(error);
     return false;
-  }).finally(() => { page.asking = null; });
-  return page.asking;
+  }));
 }
 
 async function step(rounds) {
@@ -170,9 +171,16 @@ async function step(rounds) {
   return true;
 }
 
+// What is awaited counts as asked until it is answered, so that whatever is opened or changed meanwhile ends it.
+function ended(answer) {
+  const mine = answer.finally(() => { if (page.asking === mine) page.asking = null; });
+  page.asking = mine;
+  return mine;
+}
+
 // Wait until nothing is asked any more; whatever takes long is ended, and whoever plays next has loaded everything.
 async function free() {
-  if (page.asking) await Promise.race([page.asking, new Promise((resolve) => setTimeout(resolve, 600))]);
+  if (page.asking) await Promise.race([page.asking.catch(() => null), new Promise((resolve) => setTimeout(resolve, 600))]);
   if (page.asking) { page.begun = null; await ask("/api/stop", { session }); }
 }
 
@@ -257,7 +265,7 @@ function redraw() {
   network.show(frame, selected);
   const traded = frame.traded || frame.flows.reduce((sum, flow) => sum + flow[2], 0);
   const acting = frame.coalitions.filter((each) => pictures.ACTING.has(each.fate)).map((each) => each.members.join(" and ")).join("; ");
-  lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${amount(traded, unit)} change hands${frame.flows.length ? "" : ", in trades too small to be listed"}` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
+  lead("network", `${acting ? `${acting} collude. ` : ""}${traded > 0 ? `Goods worth ${amount(traded, unit)} change hands${frame.flows.length ? "" : ", in trades too small to be listed one by one"}` : "No trade"}; ${failed ? `${failed} of ${scene.players.length} bankrupt` : "nobody bankrupt"}.`);
   if (!scene.goods.length) lead("network", `${frame.actions.map(([, coalition, action]) => `${coalition}: ${action}`).join("; ")}.`);
   if (shown("welfare")) {
     put("welfare", pictures.gains(history.slice(0, view + 1), view, unit, page.incentive, room("welfare")));
@@ -270,13 +278,13 @@ function redraw() {
     put("quotes", pictures.quotes(frame, scene, good, `${unit} per ${scene.units[scene.goods.indexOf(good)]}`, selected, room("quotes")));
     lead("quotes", off ? `${off} of ${rows.length} quote ${good} off its supporting price.` : `Everybody quotes a supporting price of ${good}.`);
   }
-  const many = scene.players.length > pictures.MANY, some = many ? `the first ${pictures.MANY} of ${scene.players.length}` : "all";
+  const many = scene.players.length > pictures.MANY, some = many ? `traders ${said(page.from)}` : "all";
   if (scene.goods.length && shown("holdings")) {
-    put("holdings", pictures.holdings(frame, scene, selected, room("holdings")));
+    put("holdings", pictures.holdings(frame, scene, selected, page.from, room("holdings")));
     lead("holdings", `What ${some} owned before, and consume after the round.`);
   }
   if (scene.goods.length && shown("bankruptcies")) {
-    put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, room("bankruptcies")));
+    put("bankruptcies", pictures.bankruptcies(history.slice(0, view + 1), scene, view, page.from, room("bankruptcies")));
     const all = history.slice(0, view + 1).reduce((sum, each) => sum + each.failed.length, 0);
     lead("bankruptcies", all ? `${all} so far, in ${view + 1} round${view ? "s" : ""}${many ? `; shown of ${some}` : ""}.` : "None so far.");
   }
@@ -314,12 +322,12 @@ const difference = (one, other) => (Math.abs(one - other) > 1e-9 * Math.max(Math
 function everybody(frame) {
   const colluding = new Set(pictures.coalitions(frame, page.scene.players).flat());
   const unit = page.scene.units.at(-1), focused = document.activeElement?.dataset?.trader;
-  const rows = page.scene.players.slice(0, 100).map((name, place) => {
-    const player = frame.players[place], over = difference(player[pictures.UTILITY], player[pictures.PROMISED]);
+  const rows = inSight().map((place) => {
+    const name = page.scene.players[place], player = frame.players[place], over = difference(player[pictures.UTILITY], player[pictures.PROMISED]);
     const button = make("button", { "data-trader": place, onclick: () => select(place) }, name);
     if (focused === String(place)) queueMicrotask(() => button.focus());
     const dot = make("span", { class: "dot" }), { stance } = player;
-    dot.style.background = pictures.colour(page.scene, place);
+    dot.style.background = pictures.swatch(page.scene, place);
     if (pictures.outline(player) > 1) dot.style.boxShadow = "0 0 0 1.5px #333";
     return make("tr", {}, make("td", {}, dot, button),
       make("td", {}, `${player[pictures.BEHAVIOUR]}${stance ? `: ${stance}` : ""}${colluding.has(name) ? ", colludes" : ""}`), make("td", { class: "n" }, number(player[pictures.UTILITY])), make("td", { class: "n" }, `${over > 0 ? "+" : ""}${number(over, 3)}`));
@@ -341,6 +349,7 @@ function instead(name, behaviour) {
   return make("p", { class: "field" }, make("label", { for: "instead" }, "behaves as"), make("select", { id: "instead", onchange: change }, ...options));
 }
 
+const prices = (values) => values.map((value, place) => `${number(value)} ${page.scene.units.at(-1)} per ${page.scene.units[place]} of ${page.scene.goods[place]}`).join(", ");
 const amounts = (values, names) => values.map((value, place) => `${number(value)} ${names[place]}`).join(", ");
 
 function oneTrader(frame, place) {
@@ -352,8 +361,8 @@ function oneTrader(frame, place) {
   if (known) {
     parts.push(make("h3", {}, "It knows from the start"), list(["its type", known.type], ["it owns", amounts(known.owns, goods)], ["at stake for it", `${number(known.stake)} ${unit}`]),
       make("h3", {}, "It reported, and was told"), list(["reported", known.reported === known.type ? `${known.reported}, the truth` : `${known.reported}, a lie`],
-        ["to quote", amounts(known.told.quotes.slice(0, -1), goods)], ["to order in all", amounts(known.told.orders, goods)], ["to announce", amounts(known.told.announce, goods)], ["transfer", `${number(known.told.transfer)} ${unit}`]));
-    if (known.agreed) parts.push(make("h3", {}, "It agreed with a coalition"), list(["to quote", amounts(known.agreed.quotes.slice(0, -1), goods)], ["to order in all", amounts(known.agreed.orders, goods)]));
+        ["to quote", prices(known.told.quotes.slice(0, -1))], ["to order in all", amounts(known.told.orders, goods)], ["to announce", amounts(known.told.announce, goods)], ["transfer", `${number(known.told.transfer)} ${unit}`]));
+    if (known.agreed) parts.push(make("h3", {}, "It agreed with a coalition"), list(["to quote", prices(known.agreed.quotes.slice(0, -1))], ["to order in all", amounts(known.agreed.orders, goods)]));
     if (known.belief) {
       parts.push(make("h3", {}, "It concludes about the others"), make("p", { class: "meaning" }, known.belief.of === 1 ? "There is nothing to conclude: everybody's type is known."
         : `${known.belief.possible} of ${known.belief.of} type profiles are still possible.`));
@@ -363,14 +372,43 @@ function oneTrader(frame, place) {
     parts.push(make("p", { class: "meaning" }, scene.saved || !goods.length ? "What it was told is not part of a saved run, nor of a coalitional game's." : "Among so many traders, what it knows is shown of rounds that are played while it is chosen."));
   }
   parts.push(make("h3", {}, "What became of it"), list(["behaviour", known?.behaviour ? `${player[pictures.BEHAVIOUR]}: ${known.behaviour}` : player[pictures.BEHAVIOUR]],
-    ["type", known ? null : player[pictures.TYPE]], ["quoted", amounts(goods.slice(0, -1).map((good) => frame.holdings[good][place][pictures.QUOTE]), goods)],
+    ["type", known ? null : player[pictures.TYPE]], ["quoted", prices(goods.slice(0, -1).map((good) => frame.holdings[good][place][pictures.QUOTE]))],
     ["consumes", amounts(goods.map((good) => frame.holdings[good][place][pictures.CONSUMED]), goods)], ["utility", `${number(player[pictures.UTILITY])} ${unit}; promised ${number(player[pictures.PROMISED])}`],
     ["solvency", !goods.length ? "" : player[pictures.BANKRUPT] ? `bankrupt: ${player[pictures.REASON] === "short-sale" ? "sold what it had not" : "over its budget"}` : "solvent"]));
   return parts;
 }
 
+// Of many traders some are in sight; which ones is chosen at the pictures and at the table of traders, for all of them.
+const inSight = () => page.scene.players.map((_, place) => place).slice(page.from, page.from + pictures.MANY);
+const said = (from) => `${from + 1} to ${Math.min(from + pictures.MANY, page.scene.players.length)} of ${page.scene.players.length}`;
+
+function turnTo(place) {
+  const many = page.scene.players.length > pictures.MANY;
+  if (place < page.from || place >= page.from + pictures.MANY) page.from = Math.floor(place / pictures.MANY) * pictures.MANY;
+  for (const pager of document.querySelectorAll(".pager")) {
+    pager.hidden = !many;
+    pager.querySelector("output").textContent = said(page.from);
+    const [back, on] = pager.querySelectorAll("button");
+    back.disabled = page.from === 0;
+    on.disabled = page.from + pictures.MANY >= page.scene.players.length;
+  }
+  at("names").replaceChildren(...(many ? page.scene.players.map((each) => make("option", { value: each })) : []));
+}
+
+function pager() {
+  const turned = (by) => () => { turnTo(page.from + by); redraw(); };
+  const find = make("input", { list: "names", placeholder: "a trader", "aria-label": "Find a trader", size: 9, onchange: (event) => {
+    const place = page.scene.players.indexOf(event.target.value.trim());
+    event.target.value = "";
+    if (place >= 0) select(place);
+  } });
+  return make("p", { class: "pager", hidden: true }, make("button", { class: "plain", "aria-label": "Traders before these", onclick: turned(-pictures.MANY) }, "‹"),
+    make("output", {}), make("button", { class: "plain", "aria-label": "Traders after these", onclick: turned(pictures.MANY) }, "›"), find);
+}
+
 function select(place) {
   page.selected = place;
+  if (place !== null) turnTo(place);
   redraw();
   (place === null ? at("trader").querySelector("td button") : at("everybody"))?.focus({ preventScroll: true });
 }
@@ -482,6 +520,9 @@ async function saveScenario() {
 
 function speedSaid() { const speed = SPEEDS[at("speed").value]; at("speed-said").textContent = speed === Infinity ? "as fast as it goes" : `${speed} round${speed > 1 ? "s" : ""}/s`; }
 
+// What an address names; nothing where it is not written as addresses are.
+function named(hash) { try { return decodeURIComponent(hash); } catch { return ""; } }
+
 async function main() {
   const { examples, files, saved, forms } = await ask("/api/choices");
   form = new Form(at("form"), forms, changed);
@@ -492,6 +533,7 @@ async function main() {
     sight.observe(card);
     card.append(make("span", { class: "save" }, ...["svg", "png"].map((kind) => make("button", { class: "plain", "aria-label": `Save this picture as ${kind.toUpperCase()}`, onclick: () => savePicture(card, kind) }, kind.toUpperCase()))));
   }
+  for (const [id, before] of [["trader", ".inside"], ["holdings", ".picture"], ["bankruptcies", ".picture"]]) at(id).querySelector(before).before(pager());
   const goods = make("button", { class: "plain", id: "next-good", title: "Quotes of another good" }, "another good");
   goods.addEventListener("click", () => { const all = page.scene.goods.slice(0, -1); page.good = all[(all.indexOf(page.good) + 1) % all.length]; redraw(); });
   at("quotes").querySelector(".save").prepend(goods);
@@ -500,8 +542,9 @@ async function main() {
   at("play").addEventListener("click", () => (page.playing ? pause() : start()));
   at("step").addEventListener("click", async () => {
     pause();
-    await page.asking;
-    if (page.view < page.history.length - 1) await look(page.view + 1);
+    await page.asking?.catch(() => null);
+    if (page.scene.saved) await look(Math.min(page.view + 1, page.total - 1));
+    else if (page.view < page.history.length - 1) await look(page.view + 1);
     else await step(1);
   });
   at("reset").addEventListener("click", () => { pause(); again(); });
@@ -517,10 +560,12 @@ async function main() {
   });
   addEventListener("beforeprint", () => { for (const id of stale) seen.add(id); if (page.scene) redraw(); });
   addEventListener("pagehide", () => navigator.sendBeacon("/api/stop", new Blob([JSON.stringify({ session })], { type: "application/json" })));
+  // A page that the browser brings back from where it kept it has nobody who plays for it.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   addEventListener("resize", () => { for (const id of Object.keys(widths)) delete widths[id]; if (page.scene) { network.scene = null; redraw(); } });
   if (matchMedia("(max-width: 900px)").matches) at("form-box").open = false;
   speedSaid();
-  const asked = decodeURIComponent(location.hash.slice(1)) || DEFAULT;
+  const asked = named(location.hash.slice(1)) || DEFAULT;
   at("choice").value = asked;
   if (at("choice").selectedIndex < 0) at("path").value = asked;
   await open(asked);

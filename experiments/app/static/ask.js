@@ -14,6 +14,7 @@ export async function ask(path, content) {
 export async function play(content) {
   const told = await ask("/api/play", { session, ...content });
   if (told.problems) throw Object.assign(new Error("problems"), { problems: told.problems });
+  if (told.forgotten) throw new Error("nothing is played for this page any more; Reset begins the run anew");
   if (told.stopped) throw Object.assign(new Error("stopped"), { stopped: true });
   if (told.fault) throw new Error(told.fault);
   return told.answer;

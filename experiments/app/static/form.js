@@ -126,8 +126,9 @@ export class Form {
         keep(list.map((each, other) => (other === place ? { ...kept, [entry.tag]: name } : each)));
       });
       const fields = (node?.fields ?? []).filter((each) => each.key !== entry.tag);
-      return make("fieldset", { "data-path": where }, make("legend", {}, value[entry.tag] ?? value.name ?? `${ONE[field.key]} ${place + 1}`),
-        choose, ...fields.map((each) => this.field(each, value, `${where}.${each.key}`)), remove);
+      const own = value.name ?? node?.fields.find((each) => each.key === "name")?.default;
+      return make("fieldset", { "data-path": where, "data-named": own ? `${path}.${own}` : null }, make("legend", {}, value[entry.tag] ?? value.name ?? `${ONE[field.key]} ${place + 1}`),
+        choose, ...fields.map((each) => this.field(each, value, `${where}.${each.key}`)), remove, make("p", { class: "problem", hidden: true }));
     });
     const add = make("button", { type: "button", id: `f-${path}-add`, onclick: () => keep([...list, entry.kind === "table" ? {} : { [entry.tag]: first(entry) }]) },
       `Add ${ONE[field.key] ?? "one"}`);
@@ -146,9 +147,11 @@ export class Form {
     for (const place of this.home.querySelectorAll(".problem")) place.hidden = true;
     for (const control of this.home.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
     return problems.filter(({ field, message }) => {
-      let box = null, path = field;
+      // An entry without a name is told by the name that it has without it.
+      const named = [...this.home.querySelectorAll("[data-named]")].find(({ dataset }) => `${field}.`.startsWith(`${dataset.named}.`));
+      let box = null, path = named ? named.dataset.path + field.slice(named.dataset.named.length) : field;
       while (path && !box) {
-        box = this.home.querySelector(`.field[data-path="${CSS.escape(path)}"]`);
+        box = this.home.querySelector(`[data-path="${CSS.escape(path)}"]`);
         path = path.replace(/(\.[^.[]*|\[[^[]*\])$/, "") === path ? "" : path.replace(/(\.[^.[]*|\[[^[]*\])$/, "");
       }
       if (!box) return true;

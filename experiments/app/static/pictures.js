@@ -11,6 +11,8 @@ export const [OWNED, QUOTE, PRICE, LOWEST, NET, ALLOCATED, CONSUMED] = Array(7).
 export const ACTING = new Set(["accepted", "kept", "broken"]);
 const PACT = "#EDEDED";
 export const MANY = 24;
+// Of more traders arrows cannot be told apart: what each gives or gets on balance is drawn.
+const MOST_WITH_ARROWS = 100;
 const LATEST = 240;
 
 // Who act together in a round: on an agreement, or by leaving with a mediator; as lists of names.
@@ -26,6 +28,11 @@ export function coalitions(frame, names) {
 // How somebody acts in a round: a learner by the stance it takes, everybody else as it behaves.
 export const acts = (player) => player.stance ?? player[BEHAVIOUR];
 export const colour = (scene, place) => scene.looks[place][0];
+// The same for a style: colours that are used again fill one half.
+export function swatch(scene, place) {
+  const [own, filled] = scene.looks[place], to = { bottom: "top", left: "right", top: "bottom", right: "left" }[filled];
+  return to ? `linear-gradient(to ${to}, ${own} 50%, #FFFFFF 50%)` : own;
+}
 // Outlines tell who obeys from who does not.
 export const outline = (player) => (acts(player) === "obedient" ? 1 : 2.6);
 // The half of a circle that is white where colours are used again.
@@ -53,7 +60,7 @@ export class Network {
 
   begin(scene) {
     this.scene = scene;
-    this.richest = this.largest = 0;
+    this.richest = this.largest = this.most = 0;
     const many = scene.players.length, width = Math.max(340, Math.min(680, this.home.clientWidth || 680));
     const radius = many > MANY ? Math.min(width / 2 - 24, 205) : Math.max(95, Math.min(width / 2 - 122, 180));
     const height = 2 * radius + (many > MANY ? 110 : 160);
@@ -72,7 +79,8 @@ export class Network {
       const [x, y] = this.places[place];
       const ring = draw("circle", { class: "ring", cx: x, cy: y, r: 8, fill: colour(scene, place), stroke: INK, "stroke-width": 1 });
       const turn = TURNS[scene.looks[place][1]], white = turn === null ? null : draw("path", { fill: "#FFFFFF", stroke: INK, "stroke-width": 0.6 });
-      const cross = draw("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: scene.looks[place][2], "stroke-width": 2.5, visibility: "hidden" });
+      const arm = many > MOST_WITH_ARROWS ? 2 : 4;
+      const cross = draw("path", { d: `M${x - arm} ${y - arm}l${2 * arm} ${2 * arm}m0-${2 * arm}l-${2 * arm} ${2 * arm}`, stroke: scene.looks[place][2], "stroke-width": 0.6 * arm, visibility: "hidden" });
       const east = Math.sin((2 * Math.PI * place) / many), north = Math.cos((2 * Math.PI * place) / many);
       const anchor = Math.abs(east) < 0.25 ? "middle" : east > 0 ? "start" : "end";
       const label = text(0, 0, cut(name, Math.max(8, this.letters)), { "text-anchor": anchor, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" });
@@ -105,7 +113,8 @@ export class Network {
     const unit = this.scene.units.at(-1);
     for (const player of frame.players) this.richest = Math.max(this.richest, player[WEALTH] ?? 0);
     for (const flow of frame.flows) this.largest = Math.max(this.largest, flow[2]);
-    const across = frame.players.map((player) => Math.max(player[BANKRUPT] ? 9 : 4, this.room * Math.sqrt(Math.max(0, player[WEALTH] ?? 0) / (this.richest || 1))));
+    const least = this.nodes.length > MOST_WITH_ARROWS ? [3, 3] : [4, 9];
+    const across = frame.players.map((player) => Math.max(least[player[BANKRUPT] ? 1 : 0], this.room * Math.sqrt(Math.max(0, player[WEALTH] ?? 0) / (this.richest || 1))));
     this.nodes.forEach(({ node, ring, white, turn, cross, label, remark, east, north }, place) => {
       const player = frame.players[place];
       ring.setAttribute("r", across[place]);
@@ -119,7 +128,9 @@ export class Network {
       node.setAttribute("aria-label", `${this.scene.players[place]}${remarks ? `, ${remarks}` : ""}`);
     });
     const thickest = Math.max(2.5, Math.min(6, 40 / Math.sqrt(frame.flows.length + 1)));
-    this.arrows.replaceChildren(...frame.flows.toReversed().map(([giver, receiver, value]) => arrow(this.places[giver], this.places[receiver],
+    const spokes = this.scene.goods.length > 0 && (this.nodes.length > MOST_WITH_ARROWS || (!frame.flows.length && frame.traded > 0));
+    if (spokes) this.arrows.replaceChildren(...this.spokes(frame, across));
+    else this.arrows.replaceChildren(...frame.flows.toReversed().map(([giver, receiver, value]) => arrow(this.places[giver], this.places[receiver],
       across[giver], across[receiver], value / (this.largest || 1), thickest)));
     // Who act on an agreement stand on one ground.
     const acting = coalitions(frame, this.scene.players);
@@ -132,7 +143,28 @@ export class Network {
       words === "bankrupt" ? draw("path", { d: `M5 ${height - 57 + 18 * place}l10 10m0-10l-10 10`, stroke: INK, "stroke-width": 2.5 })
         : draw("circle", { cx: 10, cy: height - 52 + 18 * place, r: 6, fill: "none", stroke: INK, "stroke-width": width }), text(22, height - 48 + 18 * place, words, { "font-size": 11.5 })]),
       text(width - 8, height - 30, `area: ${this.scene.goods.length ? "wealth" : "utility"}, at most ${width < 560 ? short(this.richest) : amount(this.richest, unit)}`, { "text-anchor": "end", "font-size": 11.5 }),
-      ...(this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
+      ...(spokes ? this.keyOfSpokes(unit)
+        : this.largest ? [text(width - 8, height - 12, `width: value of goods given, at most ${width < 560 ? short(this.largest) : amount(this.largest, unit)}${many ? "; names at the nodes" : ""}`, { "text-anchor": "end", "font-size": 11.5 })] : []));
+  }
+
+  // What the goods are worth that each gets on balance, or gives, as a line from its place inwards.
+  spokes(frame, across) {
+    const goods = this.scene.goods.slice(0, -1), centre = [this.width / 2, this.height / 2 - 24];
+    const nets = this.places.map((_, place) => goods.reduce((sum, good) => sum + (frame.holdings[good][place][NET] ?? 0) * (frame.holdings[good][place][PRICE] ?? 0), 0));
+    this.most = Math.max(this.most, ...nets.map(Math.abs));
+    return nets.flatMap((net, place) => {
+      const [x, y] = this.places[place], [east, south] = [centre[0] - x, centre[1] - y], radius = Math.hypot(east, south) || 1;
+      const from = (across[place] + 1) / radius, to = from + 0.72 * (Math.abs(net) / (this.most || 1)) * (1 - from);
+      return Math.abs(net) < 1e-9 * this.most || !this.most ? [] : [draw("line", { x1: x + from * east, y1: y + from * south, x2: x + to * east, y2: y + to * south,
+        stroke: net > 0 ? INK : GREY, "stroke-width": Math.max(1, Math.min(4, this.room)), "stroke-dasharray": net > 0 ? null : "3 2" })];
+    });
+  }
+
+  keyOfSpokes(unit) {
+    const { width, height } = this, at = height - 16, narrow = width < 560;
+    return [draw("line", { x1: width - 176, x2: width - 156, y1: at, y2: at, stroke: INK, "stroke-width": 2 }), text(width - 150, at + 4, "gets goods", { "font-size": 11.5 }),
+      draw("line", { x1: width - 84, x2: width - 64, y1: at, y2: at, stroke: GREY, "stroke-width": 2, "stroke-dasharray": "3 2" }), text(width - 58, at + 4, "gives", { "font-size": 11.5 }),
+      text(width - 8, height - 48, `length: on balance, at most ${narrow ? short(this.most) : amount(this.most, unit)}`, { "text-anchor": "end", "font-size": 11.5 })];
   }
 }
 
@@ -211,40 +243,40 @@ export function quotes(frame, scene, good, unit, selected, width) {
 }
 
 // What everybody owned and what it consumes, one column a good.
-export function holdings(frame, scene, selected, width) {
-  const goods = scene.goods.slice(0, width < 480 ? 2 : 4), places = scene.players.map((_, place) => place).slice(0, MANY), row = 19;
+export function holdings(frame, scene, selected, first, width) {
+  const goods = scene.goods.slice(0, width < 480 ? 2 : 4), places = scene.players.map((_, place) => place).slice(first, first + MANY), row = 19;
   const [left, top] = [96, 32], height = top + places.length * row + 26, column = (width - left) / goods.length;
   const inside = goods.flatMap((good, which) => {
     const rows = frame.holdings[good], most = Math.max(...rows.flatMap((each) => [each[OWNED], each[CONSUMED]]), 1e-300);
     const least = Math.min(0, ...rows.map((each) => each[CONSUMED])), x0 = left + which * column, room = column - 26;
     const x = (value) => x0 + ((value - least) / (most - least)) * room;
-    return [text(x0, 13, cut(good, 16), { "font-weight": 600 }), text(x0, 26, cut(scene.units[scene.goods.indexOf(good)] ?? "", Math.floor(column / 9)), { "font-size": 10.5, fill: "#57606a" }),
+    return [text(x0, 13, cut(good, 16), { "font-weight": 600 }), text(x0, 26, cut(scene.units[scene.goods.indexOf(good)] ?? "", Math.max(4, Math.floor((room - 6.5 * short(most).length) / 6.2))), { "font-size": 10.5, fill: "#57606a" }),
       text(x0 + room, 26, short(most), { "font-size": 10.5, fill: "#57606a", "text-anchor": "end" }),
-      ...places.flatMap((place) => {
-        const y = top + place * row, [from, to] = [x(0), x(rows[place][CONSUMED])].sort((one, other) => one - other);
+      ...places.flatMap((place, line) => {
+        const y = top + line * row, [from, to] = [x(0), x(rows[place][CONSUMED])].sort((one, other) => one - other);
         return [draw("rect", { x: from, y: y + 3, width: Math.max(0, to - from), height: row - 7, fill: colour(scene, place), stroke: INK, "stroke-width": outline(frame.players[place]) > 1 ? 1.5 : 0 }),
           draw("line", { x1: x(rows[place][OWNED]), x2: x(rows[place][OWNED]), y1: y, y2: y + row - 1, stroke: INK, "stroke-width": 2 },
             draw("title", {}, `${scene.players[place]} owned ${number(rows[place][OWNED])} and consumes ${number(rows[place][CONSUMED])} of ${good}`))];
       }), draw("line", { x1: x(0), x2: x(0), y1: top, y2: top + places.length * row, stroke: GREY })];
   });
-  const names = places.map((place) => text(left - 8, top + place * row + 13, cut(scene.players[place], 13), { "text-anchor": "end", "font-weight": place === selected ? 700 : 400 }));
+  const names = places.map((place, line) => text(left - 8, top + line * row + 13, cut(scene.players[place], 13), { "text-anchor": "end", "font-weight": place === selected ? 700 : 400 }));
   return picture(width, height, "Holdings", ...names, ...inside,
     draw("line", { x1: left, x2: left, y1: height - 15, y2: height - 3, stroke: INK, "stroke-width": 2 }), text(left + 6, height - 5, "owned", { "font-size": 11 }),
     draw("rect", { x: left + 60, y: height - 14, width: 16, height: 10, fill: GREY }), text(left + 81, height - 5, "consumed after the round", { "font-size": 11 }));
 }
 
 // Who is bankrupt when, and why.
-export function bankruptcies(history, scene, shown, width) {
-  const latest = history.slice(-LATEST), places = scene.players.map((_, place) => place).slice(0, MANY), row = 19;
+export function bankruptcies(history, scene, shown, first, width) {
+  const latest = history.slice(-LATEST), places = scene.players.map((_, place) => place).slice(first, first + MANY), row = 19;
   const [left, top] = [96, 8], height = top + places.length * row + 44, room = width - left - 12;
   const wide = Math.min(26, room / Math.max(latest.length, 1)), x = (place) => left + place * wide;
-  const cells = latest.flatMap((each, place) => each.failed.filter(([who]) => who < MANY).map(([who, reason]) => (reason === "short-sale"
-    ? draw("path", { d: `M${x(place)} ${top + who * row + row - 4}h${Math.max(1.5, wide - 1)}l${-Math.max(1.5, wide - 1) / 2} ${-(row - 7)}z`, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`))
-    : draw("rect", { x: x(place), y: top + who * row + 3, width: Math.max(1.5, wide - 1), height: row - 7, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`)))));
+  const cells = latest.flatMap((each, place) => each.failed.filter(([who]) => who >= first && who < first + MANY).map(([who, reason]) => (reason === "short-sale"
+    ? draw("path", { d: `M${x(place)} ${top + (who - first) * row + row - 4}h${Math.max(1.5, wide - 1)}l${-Math.max(1.5, wide - 1) / 2} ${-(row - 7)}z`, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`))
+    : draw("rect", { x: x(place), y: top + (who - first) * row + 3, width: Math.max(1.5, wide - 1), height: row - 7, fill: colour(scene, who) }, draw("title", {}, `round ${each.round + 1}: ${reason}`)))));
   const at = latest.findIndex((each) => each.round === shown), bottom = top + places.length * row;
   return picture(width, height, "Bankruptcies over rounds",
-    ...places.flatMap((place) => [text(left - 8, top + place * row + 13, cut(scene.players[place], 13), { "text-anchor": "end" }),
-      draw("line", { x1: left, x2: width - 12, y1: top + (place + 1) * row - 1, y2: top + (place + 1) * row - 1, stroke: "#eeece7" })]),
+    ...places.flatMap((place, line) => [text(left - 8, top + line * row + 13, cut(scene.players[place], 13), { "text-anchor": "end" }),
+      draw("line", { x1: left, x2: width - 12, y1: top + (line + 1) * row - 1, y2: top + (line + 1) * row - 1, stroke: "#eeece7" })]),
     ...(at < 0 ? [] : [draw("rect", { x: x(at), y: top, width: Math.max(1.5, wide - 1), height: bottom - top, fill: "none", stroke: BLUE })]), ...cells,
     ...(latest.length ? [text(left, bottom + 15, `${latest[0].round + 1}`, { "font-size": 11, fill: "#57606a" }),
       ...(latest.length > 3 ? [text(x(latest.length), bottom + 15, `${latest.at(-1).round + 1}`, { "font-size": 11, "text-anchor": "end", fill: "#57606a" })] : [])] : []),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from marketgame.experiments.play.running import run
+from tests.results.made_up_runs import Play, write_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -32,6 +33,7 @@ expect = playwright.expect
 # However busy the machine is.
 PATIENCE = 60_000
 SHORT = "example:scenario/three-traders-short-seller"
+MANY = [f"trader {number}" for number in range(120)]
 TEN = "example:scenario/ten-traders-short-sellers"
 
 
@@ -40,6 +42,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return where the page of this module is served, by the command, in a folder with a saved run."""
     folder = tmp_path_factory.mktemp("dashboard")
     run(SHORT, rounds=3, figures="none", benchmark_seconds=0, out=folder / "saved-run")
+    write_folder(folder / "many", Play(MANY, 2, bankrupt={1: MANY[:40]}, trades=False))
+    # Names of files that are no text, and what is no file.
+    (folder / os.fsdecode(b"\xff.toml")).write_text('kind = "scenario"\n', encoding="utf-8")
+    os.mkfifo(folder / "pipe.toml")
     words = [sys.executable, "-m", "marketgame", "app", "--port", "0", "--no-browser"]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -173,6 +179,43 @@ def test_bad_input_is_a_message_at_its_field_and_what_was_played_stays(page: Pag
     expect(field.locator(".problem")).to_be_hidden()
 
 
+def test_what_is_wrong_with_an_organiser_is_said_at_its_own_table(page: Page) -> None:
+    opened(page, SHORT)
+    page.locator("[data-section=organisers] summary").click()
+    page.locator("[id=f-organisers-add]").click()
+    table = page.locator("fieldset[data-path='organisers[0]']")
+    for key, value in (("smallest", "3"), ("largest", "2")):
+        table.locator(f"[id='f-organisers[0].{key}']").fill(value)
+    page.keyboard.press("Enter")
+    expect(table.locator("> .problem")).to_contain_text("largest", timeout=PATIENCE)
+    table.locator("button", has_text="Remove").click()
+    expect(page.locator(".problem:visible")).to_have_count(0, timeout=PATIENCE)
+
+
+def test_of_many_traders_each_is_reached_and_what_they_get_on_balance_stands_for_arrows(page: Page) -> None:
+    page.locator("#path").fill("many")
+    page.locator("#open").click()
+    expect(page.locator("#round-said")).to_have_text("round 1 of 2", timeout=PATIENCE)
+    expect(page.locator("#network")).to_contain_text("gets goods")
+    page.locator("#step").click()
+    expect(page.locator("#round-said")).to_have_text("round 2 of 2", timeout=PATIENCE)
+    page.locator("#holdings").scroll_into_view_if_needed()
+    expect(page.locator("#holdings output")).to_have_text("1 to 24 of 120")
+    page.locator("#holdings [aria-label='Traders after these']").click()
+    for card in ("holdings", "bankruptcies"):
+        page.locator(f"#{card}").scroll_into_view_if_needed()
+        expect(page.locator(f"#{card} svg")).to_contain_text("trader 24")
+    # Of those that failed in round 2 the first forty, sixteen stand here.
+    expect(page.locator("#bankruptcies title", has_text="round 2: budget")).to_have_count(16)
+    find = page.locator("#trader [aria-label='Find a trader']")
+    find.fill("trader 119")
+    find.press("Enter")
+    expect(page.locator("#trader h2")).to_have_text("trader 119")
+    expect(page.locator("#holdings output")).to_have_text("97 to 120 of 120")
+    page.locator("#everybody").click()
+    expect(page.locator("#trader tbody tr")).to_have_count(24)
+
+
 def test_long_work_is_stopped_and_play_goes_on_beside_it(page: Page) -> None:
     opened(page, TEN)
     # Under this rule the answer takes a quarter of a minute where nothing else is computed.
@@ -275,10 +318,27 @@ def test_whoever_is_not_the_page_is_refused(address: str, headers: dict[str, str
     assert answered(address, headers) == 403
 
 
-def answered(address: str, headers: dict[str, str]) -> int:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/play", "[]"),
+        ("/api/play", '{"session": 1, "do": "open"}'),
+        ("/api/play", "[" * 100_000),
+        ("/api/searching", "{}"),
+        ("/api/beside", '{"session": "s", "kind": "rm", "path": "x", "tables": {}}'),
+        ("/api/beside/state", '{"work": ["x"]}'),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_costs_nothing(address: str, path: str, body: str) -> None:
+    assert answered(address, {}, path, body) == 400
+
+
+def answered(
+    address: str, headers: dict[str, str], path: str = "/api/searching", body: str = '{"session": "nobody"}'
+) -> int:
     connection = http.client.HTTPConnection(address.split("/")[2], timeout=60)
     asked = {"Content-Type": "application/json"} | headers
-    connection.request("POST", "/api/searching", '{"session": "nobody"}', asked)
+    connection.request("POST", path, body, asked)
     status = connection.getresponse().status
     connection.close()
     return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import tomllib
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from marketgame.experiments.app import sessions
 from marketgame.experiments.app.form import Node, form_of
-from marketgame.experiments.app.playing import Playing, problems_of
+from marketgame.experiments.app.playing import Playing, answered, problems_of
 from marketgame.experiments.app.scenario_text import scenario_text
-from marketgame.experiments.app.work import Work
+from marketgame.experiments.app.work import MOST_PROGRESS, MOST_SAID, Work
 from marketgame.experiments.files.examples import examples, located, located_beside
 from marketgame.experiments.files.explanation import tables_of
 from marketgame.experiments.files.game_scenario_file import GameScenarioInput
@@ -95,6 +97,7 @@ def test_every_example_is_written_as_it_was_read_but_for_where_files_are(file: P
 
 
 def test_text_that_toml_could_misread_is_written_as_it_was() -> None:
+    assert tomllib.loads(scenario_text({"rate": float("inf")}, Path("s.toml"))) == {"rate": float("inf")}
     odd = {"name": 'a "b" \\ \x7f\n é', "traders": [{"behaviour": "misreporting", "reports": {"two words": "c.d"}}]}
     assert tomllib.loads(scenario_text(odd, Path("s.toml"))) == odd
 
@@ -140,6 +143,7 @@ def test_the_form_asks_for_every_field_that_a_file_may_have(model: type[InputMod
             "traders.greedy.players[0]",
         ),
         ({"organisers": [{"smallest": 3, "largest": 2}]}, "organisers[0]"),
+        ({"rules": {"refusal": "escrow"}, "blockers": [{"name": "rival"}]}, "blockers.rival"),
         ({"economy": "nowhere.toml"}, "economy"),
         ({"colour": "blue"}, ""),
     ],
@@ -152,6 +156,37 @@ def test_what_is_wrong_is_told_with_its_field(changes: dict[str, Any], field: st
     assert problem["field"] == field
     assert problem["message"]
     assert asked["path"] not in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("organiser 'cartel': there are 4499950 coalitions; at most 20000 can be listed", "organisers.cartel"),
+        ("patience of blocking mediator 'the rival' is -1; it must be at least 0", "blockers.the rival.patience"),
+        ("network.together is 'all', which blocker 'rival' cannot heed", "network.together"),
+        ("nobody 'cartel' is known", ""),
+    ],
+)
+def test_what_is_wrong_with_an_organiser_or_a_mediator_is_told_at_its_table(message: str, field: str) -> None:
+    assert problems_of(ValueError(message), "s.toml") == [{"field": field, "message": message}]
+
+
+def test_every_request_is_answered_by_a_line_whatever_it_asks_for(playing: Playing, tmp_path: Path) -> None:
+    said = {
+        "no answer to it": {"do": "dance"},
+        "nothing to go on with": {"do": "step", "rounds": 1},
+        "no run is open": {"do": "frames", "first": 0, "rounds": 1},
+        "a number that JSON does not have": {"do": "open", "source": str(tmp_path / "endless.toml")},
+        "a date": {"do": "open", "source": str(tmp_path / "dated.toml")},
+    }
+    for name, value in {"endless": "inf", "dated": "2001-01-01"}.items():
+        text = f'kind = "scenario"\neconomy = "e.toml"\nrounds = {value}\n'
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    lines = {what: answered(playing, request) for what, request in said.items()}
+    assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines.values())
+    assert [set(json.loads(line)) for line in lines.values()] == [
+        *({"fault"}, {"forgotten"}, {"forgotten"}, {"problems"}, {"fault"})
+    ]
 
 
 def test_no_code_that_a_scenario_names_is_run(
@@ -173,6 +208,45 @@ def test_a_trader_is_shown_with_what_it_knows_and_nothing_else(playing: Playing)
     chances = [chance for chance, _ in known["belief"]["likely"]]
     assert sum(chances) == pytest.approx(1)
     assert all(kinds[1] == own[1] for _, kinds in known["belief"]["likely"])
+
+
+class Idle:
+    """Stands for a process that plays."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def test_a_process_that_has_ended_is_replaced_and_those_that_are_not_asked_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "Player", Idle)
+    known = sessions.Sessions()
+    first = known.player("one")
+    assert known.player("one") is first
+    first.end()
+    second = known.player("one")
+    assert second is not first
+    known._spare.end()
+    assert not known.player("two").ended
+    others = [known.player(f"page {number}") for number in range(sessions.MOST_SESSIONS)]
+    assert second.ended
+    assert not any(each.ended for each in others)
+    known.end_all()
+    assert all(each.ended for each in (*others, known._spare))
+
+
+def test_of_what_a_command_says_no_more_is_kept_than_is_shown() -> None:
+    work = object.__new__(Work)
+    work._said = {"out": bytearray(), "progress": bytearray()}
+    for name in work._said:
+        work._read(name, io.BytesIO(b"first" + b"." * (2 * MOST_SAID) + b"last"))
+    assert (len(work._said["out"]), len(work._said["progress"])) == (MOST_SAID, MOST_PROGRESS)
+    assert work._said["out"].startswith(b"first")
+    assert work._said["progress"].endswith(b"last")
 
 
 def test_work_that_is_stopped_ends_with_all_it_began() -> None:
