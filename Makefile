@@ -1,6 +1,6 @@
 # Every target builds the environment it needs, from a bare clone and again afterwards.
 .DEFAULT_GOAL := help
-.PHONY: help demo animation app test lint types bench evidence tables training pictures notebooks docs requirements clean
+.PHONY: help demo animation app test lint types bench evidence tables training pictures notebooks docs release requirements clean
 
 # The first Python that is new enough; name another with `make PYTHON=...`.
 PYTHON ?= $(firstword $(foreach name,python3.12 python3 python3.13 python3.14 python,$(shell \
@@ -22,6 +22,7 @@ help:
 	@echo "make pictures  the pictures that the README and the guide show"
 	@echo "make notebooks  execute the notebooks of docs/notebooks, and keep what they show"
 	@echo "make docs   build the book, docs/_build/html/index.html, which opens without a network"
+	@echo "make release  check that this is a version, build it, try it in an empty environment, and tag it"
 	@echo "make types  check types alone"
 	@echo "make requirements  pin what pyproject.toml asks for"
 	@echo "make clean  remove the environment and what tools keep"
@@ -62,7 +63,7 @@ LAYOUT := .mypy_cache/layout
 types: $(READY)
 	@rm -rf $(LAYOUT) && mkdir -p $(LAYOUT)/marketgame
 	@ln -s $(CURDIR)/marketgame/* $(addprefix $(CURDIR)/,mechanisms agents simulation experiments results) $(LAYOUT)/marketgame
-	@ln -s $(addprefix $(CURDIR)/,tests benchmarks) $(LAYOUT)
+	@ln -s $(addprefix $(CURDIR)/,tests benchmarks release.py) $(LAYOUT)
 	@mkdir $(LAYOUT)/docs && ln -s $(CURDIR)/docs/book $(LAYOUT)/docs
 	$(RUN)/mypy
 
@@ -115,6 +116,10 @@ notebooks: $(READY)
 docs: $(READY)
 	$(RUN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 -c docs/book docs docs/_build/html
 	@echo "the book is docs/_build/html/index.html"
+
+# What is built is in dist/. Nothing is pushed, and no tag is replaced.
+release: $(READY)
+	$(RUN)/python -m release
 
 # Pins what pyproject.toml asks for; the file names no package registry.
 requirements: $(READY)

@@ -90,7 +90,8 @@ def efficient_allocation(economy: Economy, profiles: IntegerArray | None = None)
         UnprovenOptimumError: an answer's proof falls short of the tolerance.
 
     Source:
-        Giraud and Rochon, section 4 (outcome efficiency), Definition 1 (efficiency ex post) and the proof of Theorem 1 (supporting prices).
+        Giraud and Rochon, section 4 (outcome efficiency), Definition 1 (efficiency ex post) and the proof of Theorem 1
+        (supporting prices).
     """
     chosen = _checked(economy, profiles)
     solved_once = representatives(economy, chosen)
