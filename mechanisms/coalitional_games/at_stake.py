@@ -150,7 +150,10 @@ def _with_utilities(game: CoalitionalGame, utilities: dict[tuple[int, ...], Floa
 
 def _computed(game: CoalitionalGame) -> AtStake:
     alone = game.individual_values()
-    differences = _differences(game, alone)
+    differences = {
+        coalition: _without_rounding(values, game.actions[coalition].utilities)
+        for coalition, values in _differences(game, alone).items()
+    }
     own = [np.zeros(count) for count in game.type_counts]
     for coalition, values in differences.items():
         if len(coalition) == 1:
@@ -171,6 +174,17 @@ def _computed(game: CoalitionalGame) -> AtStake:
         unit = float(losses[losses > 0].min(initial=np.inf))
         unit = unit if np.isfinite(unit) else 1.0
     return AtStake(alone, tuple(np.maximum(mine, SMALL_SHARE * unit) for mine in own), unit)
+
+
+def _without_rounding(differences: FloatArray, utilities: FloatArray) -> FloatArray:
+    """Return differences from levels, with those that are nothing but the rounding of these levels set to zero.
+
+    Args:
+        differences: utilities less levels.
+        utilities: from which the levels were taken.
+    """
+    levels = np.abs(utilities) + np.abs(utilities - differences)
+    return np.where(np.abs(differences) > ROUNDING * levels, differences, 0.0)
 
 
 def _moved_together(values: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import (
@@ -184,3 +185,21 @@ def test_three_player_majority_is_balanced_when_everybody_is_worth_one_and_a_hal
 def test_too_many_players_are_refused() -> None:
     with pytest.raises(ValueError, match="1 to 5 players, not 6"):
         next(minimal_balanced_collections(6))
+
+
+@pytest.mark.parametrize("alone", [1.605229855304001, 0.1, 1e6 / 3])
+def test_what_rounding_leaves_of_levels_is_not_at_stake(alone: float) -> None:
+    # Together both can only do what each does alone, so nobody can gain anything: 0.1 - 0.3 + 0.2 is not at stake.
+    own = ActionSet(("own",), np.array([[[alone, alone]]]))
+    other = ActionSet(("other", "worse"), np.array([[[0.3 * alone]], [[0.2 * alone]]]).repeat(2, axis=2))
+    both = np.concatenate([own.utilities, other.utilities[:1]], axis=1)
+    together = ActionSet(("apart", "nearly"), np.concatenate([both, both * (1 - 1e-16)]))
+    game = CoalitionalGame(
+        ("a", "b"),
+        (("x", "y"), ("only",)),
+        (np.array([0.3, 0.7]), np.ones(1)),
+        {(0,): own, (1,): other, (0, 1): together},
+    )
+    assert at_stake(game).unit == pytest.approx(0.1 * alone)
+    assert isinstance(check_balancedness(game), BalancedGame | UnbalancedPlan)
+    assert isinstance(find_core_allocation(game), CoreAllocation)
