@@ -91,7 +91,7 @@ evidence: $(READY)
 # The tables of the documentation, an hour on two cores; stopped, they go on where they were. The last line alone writes
 # the institutions' and the cartel's.
 tables: $(READY)
-	$(RUN)/python -m marketgame.experiments.studies.cases_page docs
+	$(RUN)/python -m marketgame.experiments.commands.cases_page docs
 	$(RUN)/python -m marketgame.experiments.studies.sweep_pages
 	$(RUN)/python -m marketgame.experiments.studies.institutions docs
 	$(RUN)/python -m marketgame.experiments.studies.price_impact docs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from marketgame.experiments import ExitCode
 from marketgame.experiments.claims.claim import Claim, Counterexample, How, Kind, Repair, Verdict
 from marketgame.experiments.claims.myerson.core_evidence import (
     core_is_efficient,
@@ -97,7 +96,6 @@ CLAIMS: tuple[Claim, ...] = (
             ),
             "Each has 1 alone and both have nothing together. One player is always balanced; there is nothing smaller "
             "with two.",
-            ExitCode.NO,
         ),
         repair=Repair(
             "A game of two players is balanced if both together can do every combination of what each does alone.",

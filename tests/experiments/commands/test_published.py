@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from marketgame.experiments.commands.cases_page import PAGE, cases_page
 from marketgame.experiments.commands.published import PublishedExample, published_examples
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.published import at, steps
-from marketgame.experiments.studies.cases_page import PAGE, cases_page
 from tests.experiments.command_calls import HOME, Call, assert_one_line, one_document
 
 PUBLISHED = list(published_examples())

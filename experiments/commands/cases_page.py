@@ -1,6 +1,6 @@
 """The page about published examples, docs/cases.md, made from the files themselves: name, source, what is known.
 
-``python -m marketgame.experiments.studies.cases_page docs`` writes it.
+``python -m marketgame.experiments.commands.cases_page docs`` writes it.
 """
 
 from __future__ import annotations
