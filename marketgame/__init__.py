@@ -16,6 +16,7 @@ in a notebook too; ``.table`` is a pandas data frame and ``.plot()`` a Matplotli
 | :func:`load` | what a file, or the folder of a run or a sweep, holds |
 | :func:`solve` | what an economy or a game could achieve and what incentives allow, or what a contract does |
 | :func:`certify` | whether a contract stands up to lies, to single players, and to coalitions |
+| :func:`stress` | which institution survives whom on an economy, what survival costs, and which one to use |
 | :func:`block` | the most profitable blocking plan, or the proof that there is none |
 | :func:`core` | a mechanism that nobody can break, or the proof that there is none |
 | :func:`run` | what happens when a scenario is played |
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from marketgame.experiments.play.outside import environment
     from marketgame.experiments.play.replicating import run_many
     from marketgame.experiments.play.running import run
+    from marketgame.experiments.stress.stressing import stress
     from marketgame.experiments.sweep import Interval, Sweep, Values
     from marketgame.experiments.sweep.summary import sweep
     from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -135,6 +137,7 @@ __all__ = [
     "run_many",
     "solve",
     "stated_contract",
+    "stress",
     "sweep",
 ]
 
@@ -167,6 +170,7 @@ _OFFERED = {
     "experiments.play.replicating": "run_many",
     "experiments.play.running": "run",
     "experiments.efficiency.solving": "solve",
+    "experiments.stress.stressing": "stress",
     "experiments.sweep.summary": "sweep",
 }
 _HOME = {name: module for module, names in _OFFERED.items() for name in names.split()}

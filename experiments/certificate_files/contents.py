@@ -271,7 +271,7 @@ for layout in (
             Key("announced_endowments", "prescribed.announced_endowments", batch="K"),
             Key("transfers", "prescribed.transfers", batch="K"),
             Key("reaction", form=REACTION),
-            Key("received", batch="K", default=None),
+            Key("received", default=None),
         ),
     ),
     Record(

@@ -254,6 +254,8 @@ class _Rounds:
         outcome = self.outcomes.get(cell)
         if cell not in self._had or (outcome is not None and not outcome.cut):
             return False
+        if self._asked.settled(cell, self._asked.known(cell.institution, self.outcomes)):
+            return False
         return self._deadline.left >= WORTH_ASKING_AGAIN * self._had[cell] > 0
 
     def _next(self, waiting: list[Cell], pending: Mapping[Future[Outcome | None], Cell]) -> Cell | None:

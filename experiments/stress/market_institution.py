@@ -113,9 +113,9 @@ class MarketInstitution:
         rules = {rule.name: str(getattr(self.rules, rule.name)) for rule in fields(self.rules)}
         return {**rules, "outsiders": str(self.outsiders)}
 
-    def can_be_asked(self, inquiry: Inquiry, _scenario: MarketScenario) -> bool:
-        """Say whether an inquiry makes sense of it: all do, as far as somebody plays."""
-        return inquiry in Inquiry
+    def can_be_asked(self, inquiry: Inquiry, scenario: MarketScenario) -> bool:
+        """Say whether an inquiry makes sense of it; where profiles are drawn, one examination answers most."""
+        return inquiry not in AT_ONCE or not scenario.economy.prior.obstacle
 
     def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
         """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
@@ -126,6 +126,8 @@ class MarketInstitution:
         return _on(self, scenario)
 
 
+AT_ONCE = frozenset({Inquiry.ORDERS, Inquiry.COALITIONS, Inquiry.REPLIES_ALONE, Inquiry.REPLIES})
+"""What `Inquiry.REPORTS` answers too where profiles are too many to list."""
 BINDINGS = ("timing", "withholding", "execution", "refusal")
 """Rules that are told apart upon a set of rules with a name of its own."""
 

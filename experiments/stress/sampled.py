@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
 
 from marketgame.experiments.certificate_files.files import certificate_text
@@ -31,27 +30,24 @@ def sampled_welfare(contract: ContractOnDemand) -> Measured:
 
 
 def sampled_answers(contract: ContractOnDemand, rules: MarketRules, inquiry: Inquiry, deadline: Deadline) -> Answered:
-    """Return what an inquiry answers; that of reports answers also what follows from the bounds found with it."""
+    """Return what an inquiry answers: that of reports all at once, but whether coalitions leave."""
     if inquiry is Inquiry.LEAVING:
         return Answered({Question.LEAVING: _leaving(contract, rules)})
     players = len(contract.economy.players)
     found = examine_sampled(contract, rules, Coalitions(players, players), deadline)
     scale = sampled_welfare(contract).value or float(contract.stakes.max())
     ruling = partial(_ruling, found, scale, deadline)
-    by_inquiry: Mapping[Inquiry, Callable[[], dict[Question, Ruling]]] = {
-        Inquiry.REPORTS: lambda: {
+    return Answered(
+        {
             Question.ONE_LIAR: ruling(found.truth_is_best, DeviationKind.LIE),
             Question.LIARS: ruling(found.coalitions_report_truthfully, DeviationKind.JOINT_LIE),
-        },
-        Inquiry.ORDERS: lambda: {Question.ONE: ruling(found.unilaterally_stable)},
-        Inquiry.COALITIONS: lambda: {
+            Question.ONE: ruling(found.unilaterally_stable),
             Question.CONSISTENT: ruling(_of_all(found)),
             Question.ANY: ruling(_of_all(found)),
-        },
-        Inquiry.REPLIES_ALONE: lambda: {Question.DISOBEYS: ruling(Verdict.NOT_REFUTED)},
-        Inquiry.REPLIES: lambda: {Question.DISOBEY: ruling(Verdict.NOT_REFUTED)},
-    }
-    return Answered(by_inquiry[inquiry]())
+            Question.DISOBEYS: ruling(Verdict.NOT_REFUTED),
+            Question.DISOBEY: ruling(Verdict.NOT_REFUTED),
+        }
+    )
 
 
 def _of_all(found: Examination) -> Verdict:
@@ -70,7 +66,7 @@ def _ruling(
     else:
         because, error = " or ".join(reasons) or TOO_MANY, 0.0
     if verdict is Verdict.NOT_REFUTED:
-        return Ruling(verdict, TOO_MANY if lie is None else "none found", cut=deadline.passed)
+        return Ruling(verdict, TOO_MANY if lie is None else "none found", cut=deadline.passed and lie is not None)
     if verdict is Verdict.SAMPLED:
         return Ruling(verdict, because, uncertainty=NINETY_FIVE * error / scale)
     if found.proof is not None:

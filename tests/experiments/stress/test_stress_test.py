@@ -1,0 +1,344 @@
+"""The stress test says what the theorems say, proves or refutes it by files that are replayed, and goes on anywhere."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import marketgame as face
+from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.files.input_file import InputFiles
+from marketgame.experiments.stress.asking import Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
+from marketgame.experiments.stress.folder import Kept
+from marketgame.experiments.stress.implications import NARROWER, with_implied
+from marketgame.experiments.stress.institution import Institution, Known
+from marketgame.experiments.stress.market_institution import MarketInstitution, Outsiders
+from marketgame.experiments.stress.question import Inquiry, Question
+from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
+from marketgame.experiments.stress.restrictiveness import least_restrictive, restricts_at_least
+from marketgame.experiments.stress.result import NOT_ASKED, Status, StressTest
+from marketgame.experiments.stress.ruling import Answered, Ruling
+from marketgame.experiments.stress.selection import PRESETS, chosen
+from marketgame.experiments.stress.stressing import asked_of
+from marketgame.experiments.sweep.executors import Workers
+from marketgame.experiments.sweep.identity import code_digest
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+from tests.experiments.command_calls import Call, assert_one_line
+
+# What one player breaks, what coalitions do, and what nobody does.
+SOME = ("paper", "no-short-sales", "matched-escrow")
+TRADERS, FARMERS = "example:three-traders", "example:three-farmers"
+NO, YES, OPEN, SAMPLED = Verdict.REFUTED, Verdict.PROVEN, Verdict.NOT_REFUTED, Verdict.SAMPLED
+
+
+@pytest.fixture(scope="module")
+def stressed(tmp_path_factory: pytest.TempPathFactory) -> StressTest:
+    """The usual institutions on three traders who know each other's types."""
+    return face.stress(TRADERS, out=tmp_path_factory.mktemp("stress") / "traders", seconds=None)
+
+
+@pytest.fixture(scope="module")
+def farmers(tmp_path_factory: pytest.TempPathFactory) -> StressTest:
+    """What Theorem 8 recommends to three farmers with private types, with two kinds of transfers."""
+    out = tmp_path_factory.mktemp("stress") / "farmers"
+    return face.stress(FARMERS, presets=["matched-escrow", "escrow"], out=out, seconds=None)
+
+
+def of(test: StressTest, preset: str, transfers: str) -> Candidate:
+    found = [
+        one
+        for one in test.institutions
+        if one.institution.transfers == transfers
+        and {**one.institution.described} == MarketInstitution(PRESETS[preset]).described
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def rows_of(test: StressTest, of: StressTest) -> pd.DataFrame:
+    """Return the rows of a table about the institutions of another."""
+    names = {one.institution.name for one in of.institutions}
+    return test.table[test.table["institution"].isin(names)].reset_index(drop=True)
+
+
+def verdicts(one: Candidate) -> list[Verdict | None]:
+    return [one.verdict(question) for question in MUST]
+
+
+def test_with_complete_information_what_survives_is_what_theorems_two_and_eight_say(stressed: StressTest) -> None:
+    surviving = {name for name in PRESETS if set(verdicts(of(stressed, name, "none"))) == {YES}}
+    assert surviving == {"repaired", "repaired-spread", "matched-escrow", "repaired-matched-escrow"}
+    alone = {name for name in PRESETS if of(stressed, name, "none").verdict(Question.ONE) is NO}
+    assert alone == {"paper", "escrow"}
+    found = stressed.recommended
+    assert found.institution == of(stressed, "matched-escrow", "none").institution.name
+    assert found.ties == (of(stressed, "repaired-spread", "none").institution.name,)
+    assert found.price is not None
+    assert found.price.value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_with_private_types_only_coalition_proof_transfers_survive_liars_together(farmers: StressTest) -> None:
+    proof = of(farmers, "matched-escrow", "coalition-proof")
+    assert set(verdicts(proof)) == {YES}
+    alone = of(farmers, "matched-escrow", "expected-externality")
+    broken = {question for question in MUST if alone.verdict(question) is NO}
+    assert broken == {Question.LIARS, Question.DISOBEY}
+    assert farmers.recommended.institution == proof.institution.name
+    assert farmers.recommended.ties == ()
+    # Deposits alone bind nobody who is free to order anything else.
+    assert of(farmers, "escrow", "coalition-proof").verdict(Question.ONE) is NO
+
+
+@pytest.mark.parametrize("name", ["stressed", "farmers"])
+def test_every_no_and_every_yes_has_a_file_that_is_confirmed_or_a_theorem_with_its_premises(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    test: StressTest = request.getfixturevalue(name)
+    files = set()
+    for one in test.institutions:
+        for question, ruling in one.rulings.items():
+            place = test.certificate(ruling)
+            assert place is not None or (ruling.verdict is YES and ruling.theorem), question
+            files |= {place} - {None}
+    kept = set(test.folder.glob("certificates/*/*.json")) if test.folder is not None else set()
+    assert files <= kept
+    for file in kept:
+        assert verify(load_certificate(file)).confirmed, file
+
+
+@pytest.mark.parametrize("name", ["stressed", "farmers"])
+def test_a_wide_yes_implies_the_narrow_ones_and_a_narrow_no_the_wide_ones(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    test: StressTest = request.getfixturevalue(name)
+    for one in test.institutions:
+        for wide, narrow in NARROWER.items():
+            for each in narrow:
+                assert one.verdict(wide) is not YES or one.verdict(each) is YES
+                assert one.verdict(each) is not NO or one.verdict(wide) is NO
+
+
+RULINGS = st.dictionaries(st.sampled_from(list(Question)), st.sampled_from([NO, YES, OPEN, SAMPLED]))
+
+
+@given(RULINGS, st.booleans())
+def test_what_follows_is_found_at_once_and_changes_nothing_that_is_settled(
+    found: dict[Question, Verdict], secrets: bool
+) -> None:
+    rulings = {question: Ruling(verdict, "drawn") for question, verdict in found.items()}
+    conflict = any(
+        found.get(wide) is YES and found.get(each) is NO for wide, narrow in NARROWER.items() for each in narrow
+    )
+    implied = with_implied(rulings, secrets=secrets)
+    assert implied.keys() >= rulings.keys()
+    if conflict or not secrets:
+        return
+    assert with_implied(implied, secrets=secrets) == implied
+    for wide, narrow in NARROWER.items():
+        for each in narrow:
+            if found.get(each) is NO:
+                assert implied[wide].verdict is NO
+            if found.get(wide) is YES:
+                assert implied[each].verdict is YES
+
+
+def test_a_deadline_that_is_over_leaves_everything_unasked_and_the_same_folder_goes_on(
+    stressed: StressTest, tmp_path: Path
+) -> None:
+    nothing = face.stress(TRADERS, presets=SOME, seconds=0, out=tmp_path / "out")
+    assert nothing.status is Status.TIME_IS_OVER
+    assert set(nothing.table["verdict"]) == {NOT_ASKED}
+    assert nothing.recommended.institution is None
+    assert nothing.recommended.unknown == len(nothing.institutions)
+    assert "not refuted" not in set(nothing.table["verdict"])
+    whole = face.stress(TRADERS, presets=SOME, seconds=None, out=tmp_path / "out")
+    pd.testing.assert_frame_equal(whole.table, rows_of(stressed, whole))
+
+
+def test_killed_after_any_answer_the_same_call_ends_with_the_same_table_and_asks_nothing_twice(
+    stressed: StressTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, told = Kept.keep, list[Cell]()
+
+    def killed(place: Kept, outcome: Outcome) -> Outcome:
+        if len(told) % 6 == 5:
+            told.append(Cell("", Inquiry.REPORTS))
+            raise KeyboardInterrupt
+        told.append(outcome.cell)
+        return original(place, outcome)
+
+    monkeypatch.setattr(Kept, "keep", killed)
+    tests = 0
+    while True:
+        tests += 1
+        try:
+            whole = face.stress(TRADERS, presets=SOME, seconds=None, out=tmp_path / "out")
+            break
+        except KeyboardInterrupt:
+            assert tests < 20
+    asked = [cell for cell in told if cell.institution]
+    assert len(asked) == len(set(asked))
+    assert tests > 2
+    pd.testing.assert_frame_equal(whole.table, rows_of(stressed, whole))
+
+
+def test_on_several_workers_the_table_is_the_same(stressed: StressTest) -> None:
+    asked = asked_of(TRADERS, InputFiles())
+    with ThreadPoolExecutor(3) as pool:
+        found = ask_all(asked, {}, NO_DEADLINE, Workers(pool, 3), lambda _: None)
+    for one in stressed.institutions:
+        known = asked.known(one.institution.name, found)
+        assert {question: ruling.verdict for question, ruling in known.items()} == {
+            question: ruling.verdict for question, ruling in one.rulings.items()
+        }
+        assert [ruling.money for ruling in known.values()] == [ruling.money for ruling in one.rulings.values()]
+
+
+def test_a_cell_travels_to_another_process_which_refuses_other_sources() -> None:
+    asked = asked_of(TRADERS, InputFiles(), presets=["matched-escrow"])
+    institution = asked.institutions[-1]
+    cell = Cell(institution.name, Inquiry.REPORTS)
+    task = Task(cell, institution, pickle.dumps(asked.scenario), {}, None, code_digest())
+    outcome = ask(pickle.loads(pickle.dumps(task)))
+    assert outcome is not None
+    assert outcome.answered.rulings[Question.ONE_LIAR].verdict is YES
+    with pytest.raises(OtherSourcesError, match="other sources"):
+        ask(replace(task, code="other"))
+
+
+def test_a_folder_of_another_economy_or_code_is_refused_unless_it_is_to_be_begun_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    face.stress(TRADERS, presets=["escrow"], seconds=0, out=out)
+    with pytest.raises(face.InputError, match="changed since"):
+        face.stress("example:grain-for-one", presets=["escrow"], seconds=0, out=out)
+    again = face.stress("example:grain-for-one", presets=["escrow"], seconds=0, out=out, on_change="restart")
+    assert again.name == "grain for one"
+
+
+def farmland() -> MarketScenario:
+    return asked_of(FARMERS, InputFiles()).scenario
+
+
+def institutions() -> list[Institution]:
+    scenario = farmland()
+    sets = [{**dict(zip(("pricing", "solvency"), one, strict=True))} for one in PAIRS]
+    some = chosen(scenario, own=False, rules=sets, transfers=["none", "lp"])
+    return [*some, *chosen(scenario, own=False, presets=["matched", "escrow"])]
+
+
+PAIRS = list(product(("counterparty", "void", "spread"), ("budget", "no-short-sales")))
+
+
+def test_restricting_is_a_partial_order_and_the_paper_restricts_least() -> None:
+    some = institutions()
+    for one, two in product(some, some):
+        both = restricts_at_least(one, two) and restricts_at_least(two, one)
+        assert both == ((one.described, one.transfers) == (two.described, two.transfers))
+        for three in some:
+            if restricts_at_least(one, two) and restricts_at_least(two, three):
+                assert restricts_at_least(one, three)
+    paper = MarketInstitution(MarketRules.paper(), transfers=TransferRule.NONE)
+    usual = chosen(farmland(), own=False)
+    assert all(restricts_at_least(one, paper) or one.described["pricing"] == "spread" for one in usual)
+    assert paper in least_restrictive([*some, paper])
+
+
+def test_what_is_only_sampled_or_not_refuted_is_never_recommended() -> None:
+    institution = MarketInstitution(MarketRules.paper(), Outsiders.OBEY)
+    for verdict in (SAMPLED, OPEN, NO, None):
+        rulings: dict[Question, Ruling] = {question: Ruling(YES, "") for question in MUST} | (
+            {} if verdict is None else {Question.ANY: Ruling(verdict, "")}
+        )
+        if verdict is None:
+            del rulings[Question.ANY]
+        found = recommended([Candidate(institution, rulings, {})], {})
+        assert found.institution is None
+        assert found.closest == institution.name
+        assert found.missing == ((Question.ANY, verdict),)
+        assert found.unknown == (verdict is not NO)
+    assert recommended([Candidate(institution, {q: Ruling(YES, "") for q in MUST}, {})], {}).institution is not None
+
+
+def test_a_scenario_is_an_institution_of_its_own_and_comes_first(tmp_path: Path) -> None:
+    found = face.stress("example:three-traders-organised-repaired", presets=["matched-escrow"], seconds=30)
+    own = found.institutions[0]
+    assert own.institution.described["pricing"] == "void"
+    assert "as stated" in own.institution.name
+    assert own.verdict(Question.ANY) is YES
+    assert found.certificates
+    assert found.folder is None
+
+
+@pytest.mark.parametrize(
+    ("words", "fragment"),
+    [
+        (("--rules", "pricing=cheap"), "pricing"),
+        (("--rules", "price=void"), "'price'"),
+        (("--rules", "void"), "NAME=VALUE"),
+        (("--rules", "pricing=void,pricing=spread"), "twice"),
+        (("--preset", "papre"), "'papre'"),
+        (("--transfers", "gift"), "gift"),
+        (("--must", "everything"), "'everything'"),
+        (("--workers", 1, "--cluster", "here:1"), "--workers and --cluster"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(words: tuple[object, ...], fragment: str, marketgame: Call) -> None:
+    assert_one_line(marketgame("stress", TRADERS, *words), fragment)
+
+
+def test_the_document_has_the_keys_that_others_read(marketgame: Call, tmp_path: Path) -> None:
+    answer = marketgame("stress", TRADERS, "--preset", "paper", "--workers", 1, "--out", tmp_path / "out", "--json")
+    # The paper's rules survive nobody: there is nothing to recommend.
+    assert answer.code == 1
+    document = json.loads(answer.out)
+    (institution,) = document["institutions"]
+    assert {"rules", "transfers", "answers", "welfare"} <= institution.keys()
+    one = institution["answers"]["one player"]
+    assert one["verdict"] is False
+    assert one["gain"] > 0
+    assert Path(one["certificate"]).is_file()
+    assert institution["answers"]["one liar"]["verdict"] is True
+    assert institution["welfare"]["played"] == pytest.approx(institution["welfare"]["first_best"])
+    assert document["recommended"]["institution"] is None
+    assert document["recommended"]["closest"] == institution["name"]
+    assert marketgame("replay", one["certificate"]).code == 0
+
+
+@dataclass
+class Slow:
+    """An institution that needs more than its share of the time for the first of two questions."""
+
+    name: str = "slow"
+    transfers: str = "none"
+    described: Mapping[str, str] = field(default_factory=dict)
+    calls: list[Inquiry] = field(default_factory=list)
+
+    def can_be_asked(self, inquiry: Inquiry, _scenario: MarketScenario) -> bool:
+        return inquiry in {Inquiry.ORDERS, Inquiry.COALITIONS}
+
+    def answer(self, inquiry: Inquiry, _scenario: MarketScenario, _known: Known, _deadline: Deadline) -> Answered:
+        self.calls.append(inquiry)
+        ruling = Ruling(OPEN, "", cut=self.calls == [Inquiry.ORDERS])
+        return Answered(dict.fromkeys(inquiry.questions, ruling))
+
+
+def test_what_time_cut_short_is_asked_again_in_the_end_and_nothing_else() -> None:
+    slow = Slow()
+    found = ask_all(Asked(farmland(), (slow,)), {}, Deadline.after(1000.0), None, lambda _: None)
+    assert slow.calls == [Inquiry.ORDERS, Inquiry.COALITIONS, Inquiry.ORDERS]
+    assert not any(outcome.cut for outcome in found.values())
