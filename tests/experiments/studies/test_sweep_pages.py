@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = sweep_pages.PAGE.read_text(encoding="utf-8")
 SCRIPTS = {
     page: script
-    for page in ("README.md", "docs/sweeps.md")
+    for page in ("docs/sweeps.md",)
     for script in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     if "marketgame.sweep(" in script
 }
@@ -44,8 +44,8 @@ def test_the_script_that_plots_welfare_against_misreporters_runs(
     assert (tmp_path / "liars.png").stat().st_size > 10_000
 
 
-def test_both_pages_show_the_script() -> None:
-    assert set(SCRIPTS) == {"README.md", "docs/sweeps.md"}
+def test_the_page_shows_the_script() -> None:
+    assert set(SCRIPTS) == {"docs/sweeps.md"}
 
 
 def test_every_published_sweep_has_its_table_and_its_command_in_the_page() -> None:
