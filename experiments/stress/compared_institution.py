@@ -2,7 +2,7 @@
 
 Types are reported to them as to the contract of the market game. All lies are enumerated; what one player sends instead
 is bounded, and the bound met or missed by what is found; coalitions of two are searched. Every "no" has a certificate
-that is replayed. Nobody is asked about leaving: there is no agreement to leave before messages are sent.
+that is replayed. Leaving is asked about where everybody pays a supporting price: nobody gains by it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.institution import Known
+from marketgame.experiments.stress.leaving import AT_THE_PRICE
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import FloatArray
@@ -29,7 +30,7 @@ from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import drawn_profiles, seeded
-from marketgame.mechanisms.economies.stakes import counts_as_gain, stakes_by_type
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, counts_as_gain, stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -42,6 +43,9 @@ TOO_MANY = "profiles are too many to list"
 ENUMERATED = "every lie was enumerated, and what it brings computed"
 CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
 RESIDUAL = "nobody gains more than at the best point of the supply that the others' schedules leave"
+
+AT_SUPPORTING_PRICES = (ComparedMarket.CALL, ComparedMarket.PRICE_TAKERS)
+"""Markets in which everybody who obeys pays a supporting price, wherever money suffices."""
 
 type Deviation = CallDeviation | PostDeviation
 
@@ -74,7 +78,7 @@ class ComparedInstitution:
 
     def can_be_asked(self, inquiry: Inquiry, scenario: MarketScenario) -> bool:
         """Say whether an inquiry makes sense of it on the scenario's economy, whatever time there is."""
-        return inquiry is not Inquiry.LEAVING
+        return inquiry is not Inquiry.LEAVING or self.market in AT_SUPPORTING_PRICES
 
     def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
         """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
@@ -94,6 +98,7 @@ class ComparedInstitution:
             Inquiry.REPLIES_ALONE: lambda: {Question.DISOBEYS: _alone(subject, deadline, lies=True)},
             Inquiry.COALITIONS: lambda: _coalitions(subject, known, deadline),
             Inquiry.REPLIES: lambda: {Question.DISOBEY: _together(known)},
+            Inquiry.LEAVING: lambda: {Question.LEAVING: _leaving(subject)},
         }
         return Answered(ways[inquiry]())
 
@@ -269,6 +274,16 @@ def _together(known: Known) -> Ruling:
         if question in known and known[question].verdict is Verdict.REFUTED:
             return known[question]
     return Ruling(Verdict.NOT_REFUTED, "messages after joint lies are not searched")
+
+
+def _leaving(subject: _Subject) -> Ruling:
+    """Return whether coalitions gain by leaving a market that ends at the efficient allocation, at its price."""
+    best = first_best_gains(subject.economy, efficient_allocation(subject.economy))
+    missed = best - subject.reported.truthful.sum(axis=-1)
+    if (missed > GAIN_TOLERANCE * subject.stakes.sum()).any():
+        return Ruling(Verdict.NOT_REFUTED, "money keeps some profile from the first best")
+    premises = (("profiles at the first best, at a supporting price", f"all {len(best)}"),)
+    return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
 
 
 def _welfare(economy: Economy, market: ComparedMarket) -> Measured:

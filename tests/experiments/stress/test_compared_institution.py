@@ -32,7 +32,7 @@ from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refu
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 FEW = Effort(careless_plays=16, replications=4, rounds=40, longer=1)
-PROVABLE = tuple(q for q in Inquiry if q not in {Inquiry.LEAVING, Inquiry.CARELESS, Inquiry.LEARNING})
+PROVABLE = tuple(q for q in Inquiry if q not in {Inquiry.CARELESS, Inquiry.LEARNING})
 
 
 @cache
@@ -45,8 +45,9 @@ def answers(name: str, market: ComparedMarket) -> Answered:
     """All that can be proven about a market on an economy."""
     scenario = MarketScenario(name, economy(name))
     rulings, welfare = dict[Question, Ruling](), dict[Measure, Measured]()
-    for inquiry in PROVABLE:
-        found = ComparedInstitution(market).answer(inquiry, scenario, rulings, NO_DEADLINE)
+    asked = ComparedInstitution(market)
+    for inquiry in (one for one in PROVABLE if asked.can_be_asked(one, scenario)):
+        found = asked.answer(inquiry, scenario, rulings, NO_DEADLINE)
         rulings |= found.rulings
         welfare |= found.welfare
     return Answered(rulings, welfare)
@@ -84,6 +85,13 @@ def test_price_takers_and_true_schedules_reach_the_first_best_and_equilibria_do_
     # One buyer or one seller among three: nothing is traded in equilibrium.
     assert played[ComparedMarket.EQUILIBRIUM] == 0
     assert 0 < played[ComparedMarket.ALL_OFFERED] < 0.9 * best  # type: ignore[operator]
+
+
+def test_nobody_leaves_who_trades_at_a_supporting_price() -> None:
+    for market in (ComparedMarket.CALL, ComparedMarket.PRICE_TAKERS):
+        assert answers("three-farmers", market).rulings[Question.LEAVING].verdict is Verdict.PROVEN
+    for market in (ComparedMarket.EQUILIBRIUM, ComparedMarket.ALL_OFFERED):
+        assert Question.LEAVING not in answers("three-farmers", market).rulings
 
 
 def test_all_markets_stand_in_the_table_and_travel() -> None:

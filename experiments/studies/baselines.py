@@ -1,0 +1,129 @@
+"""The institutions of the papers beside trading posts and the call market, on every economy of the program.
+
+``python -m marketgame.experiments.studies.baselines FOLDER`` writes a table into a folder of the documentation's shape,
+and puts it on its page ``baselines.md`` where it has one: what obedience brings, who gains by a lie or by messages of
+its own, what the obedient lose to careless traders, and what learners bring, as shares of the first best.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from marketgame.experiments.files.economy_file import load_economy
+from marketgame.experiments.files.output_folder import replace_file
+from marketgame.experiments.stress.benchmarks import Benchmarks
+from marketgame.experiments.stress.comparisons import COMPARISONS
+from marketgame.experiments.stress.institution import Institution
+from marketgame.experiments.stress.market_institution import REPAIRED, MarketInstitution
+from marketgame.experiments.stress.question import Inquiry, Question
+from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
+from marketgame.experiments.studies.carbon import ECONOMIES
+from marketgame.experiments.studies.sweep_pages import markdown, put_in_page
+from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
+from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+BOUND = replace(REPAIRED, execution=Execution.MATCHED, refusal=Refusal.ESCROW)
+INQUIRIES = (Inquiry.WELFARE, Inquiry.REPORTS, Inquiry.ORDERS, Inquiry.CARELESS, Inquiry.LEARNING)
+NAME = "baselines"
+COLUMNS = ("economy", "institution", "one_liar", "one_player", "careless", "obeyed", "learned", "learned_within")
+
+
+def institutions_of(economy: Economy) -> Iterator[Institution]:
+    """Yield the papers' rules, their repair, what no lie and disobedience survives, and the markets to compare with."""
+    usual = TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
+    safe = TransferRule.COALITION_PROOF
+    if max(economy.prior.type_counts) == 1:
+        usual = safe = TransferRule.NONE
+    yield MarketInstitution(MarketRules.paper(), transfers=usual)
+    yield MarketInstitution(REPAIRED, transfers=usual)
+    yield MarketInstitution(BOUND, transfers=safe)
+    yield from COMPARISONS
+
+
+def rows_of(name: str, economy: Economy) -> Iterator[dict[str, object]]:
+    """Yield the rows of an economy, with shares of the first best."""
+    scenario = MarketScenario(name, economy)
+    benchmarks = Benchmarks().answer(Inquiry.WELFARE, scenario, {}, NO_DEADLINE).welfare
+    best = benchmarks[Measure.FIRST_BEST].value
+    assert best is not None
+    for measure, label in ((Measure.EFFICIENT, "willing or not"), (Measure.EFFICIENT_WILLING, "everybody willing")):
+        found = benchmarks.get(measure)
+        share = "" if found is None or found.value is None else f"{found.value / best:.2%}"
+        nothing = dict.fromkeys(COLUMNS, "")
+        yield {**nothing, "economy": name, "institution": f"incentives allow, {label}", "obeyed": share}
+    for institution in institutions_of(economy):
+        found_of = _asked(institution, scenario)
+        yield {
+            "economy": name,
+            "institution": institution.name,
+            "one_liar": _answer(found_of.rulings.get(Question.ONE_LIAR)),
+            "one_player": _answer(found_of.rulings.get(Question.ONE)),
+            "careless": _answer(found_of.rulings.get(Question.CARELESS)),
+            "obeyed": _share(found_of.welfare.get(Measure.PLAYED), best),
+            "learned": _share(found_of.welfare.get(Measure.LEARNED), best),
+            "learned_within": _within(found_of.welfare.get(Measure.LEARNED), best),
+        }
+
+
+def _asked(institution: Institution, scenario: MarketScenario) -> Answered:
+    """Return all answers of an institution; without those that it cannot give."""
+    rulings, welfare = dict[Question, Ruling](), dict[Measure, Measured]()
+    for inquiry in INQUIRIES:
+        try:
+            found = institution.answer(inquiry, scenario, rulings, NO_DEADLINE)
+        except (ValueError, UnansweredError):
+            continue
+        rulings |= found.rulings
+        welfare |= found.welfare
+    return Answered(rulings, welfare)
+
+
+def _answer(ruling: Ruling | None) -> str:
+    """Return an answer, a "no" with what is gained or lost, a share of the gains from trade."""
+    if ruling is None:
+        return ""
+    if ruling.verdict is not Verdict.REFUTED:
+        return ruling.verdict.answer
+    half = f" ± {ruling.uncertainty:.2g}" if ruling.uncertainty > 0 else ""
+    return f"no: {ruling.total_gain:.2g}{half}"
+
+
+def _share(measured: Measured | None, best: float) -> str:
+    return "" if measured is None or measured.value is None else f"{measured.value / best:.2%}"
+
+
+def _within(measured: Measured | None, best: float) -> str:
+    if measured is None or measured.value is None or measured.low is None:
+        return ""
+    return f"{(measured.value - measured.low) / best:.2%}"
+
+
+def table() -> pd.DataFrame:
+    """Return the table of all economies that come with the program."""
+    found = {file.stem: load_economy(file) for file in sorted(ECONOMIES.glob("*.toml"))}
+    return pd.DataFrame([row for name, economy in found.items() for row in rows_of(name, economy)])
+
+
+def main(folder: Path) -> None:
+    """Write the table into a folder of the documentation's shape."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    frame = table()
+    replace_file(folder / "tables" / f"{NAME}.csv", frame.to_csv(index=False))
+    page = folder / f"{NAME}.md"
+    if page.exists():
+        shown = frame.rename(columns=lambda name: name.replace("_", " "))
+        replace_file(page, put_in_page(page.read_text(encoding="utf-8"), NAME, markdown(shown, texts=len(COLUMNS))))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
