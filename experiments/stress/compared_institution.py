@@ -14,11 +14,12 @@ from functools import lru_cache
 import numpy as np
 
 from marketgame.experiments.certificate_files.files import certificate_text
+from marketgame.experiments.stress.benchmarks import interval
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.leaving import AT_THE_PRICE
 from marketgame.experiments.stress.question import Inquiry, Question
-from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
+from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
@@ -26,19 +27,15 @@ from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviation, ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import CallDeviation, best_schedule
+from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.profiles import drawn_profiles, seeded
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, counts_as_gain, stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
-# Half the width of a 95% interval, in standard errors.
-NINETY_FIVE = 1.96
-# Profiles drawn for welfare where there are too many to list, and the stream that draws them.
-DRAWS, STREAM = 256, 16
 TOO_MANY = "profiles are too many to list"
 ENUMERATED = "every lie was enumerated, and what it brings computed"
 CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
@@ -292,8 +289,8 @@ def _welfare(economy: Economy, market: ComparedMarket) -> Measured:
         gains = _subject(economy, market).reported.truthful.sum(axis=-1)
         value = float(economy.prior.probability @ gains)
         return Measured(value, low=value, high=value)
-    draws = drawn_profiles(economy.prior.draws(seeded(STREAM), DRAWS))
-    gains = gains_from(economy, draws.types, obeyed_trades(economy, market, draws.types)).sum(axis=-1)
-    mean = draws.expected(gains)
-    half = NINETY_FIVE * mean.standard_error
-    return Measured(mean.value, Certainty.INTERVAL, mean.value - half, mean.value + half)
+    # The profiles over which the first best is expected, so that luck with types is the same.
+    profiles = sampled(economy).profiles
+    gains = gains_from(economy, profiles.types, obeyed_trades(economy, market, profiles.types)).sum(axis=-1)
+    mean = profiles.expected(gains)
+    return interval(mean.value, mean.standard_error)

@@ -46,7 +46,7 @@ def careless_welfare(
         DeadlinePassedError: there was no time to play enough.
     """
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    types = economy.prior.draws(generator, effort.careless_plays).profiles
+    types = economy.prior.draws(generator, effort.plays_of(economy)).profiles
     at_first = played(economy, market, types, truthful(types))
     found = []
     for kind, player in _careless(economy, effort):

@@ -54,6 +54,7 @@ class Effort:
     Attributes:
         careless_plays: for each careless trader.
         most_careless: traders that are careless, one at a time; spread over the players.
+        fewer: so many times fewer plays and careless traders where more trade than learn.
         replications: of learners.
         rounds: that they learn.
         few_players: among so many or fewer, learners play longer: luck with types averages out slowly.
@@ -63,6 +64,7 @@ class Effort:
 
     careless_plays: int = 64
     most_careless: int = 6
+    fewer: int = 4
     replications: int = 8
     rounds: int = 200
     few_players: int = 4
@@ -72,8 +74,12 @@ class Effort:
     def careless_players(self, economy: Economy) -> list[int]:
         """Return who is careless, one at a time."""
         last = len(economy.players) - 1
-        spread = np.linspace(0, last, min(last + 1, self.most_careless))
-        return sorted({int(place) for place in spread})
+        most = max(1, self.most_careless // (self.fewer if last >= self.most_learners else 1))
+        return sorted({int(place) for place in np.linspace(0, last, min(last + 1, most))})
+
+    def plays_of(self, economy: Economy) -> int:
+        """Return how many plays there are of each careless trader."""
+        return max(2, self.careless_plays // (self.fewer if len(economy.players) > self.most_learners else 1))
 
     def rounds_of(self, economy: Economy) -> int:
         """Return how many rounds learners of an economy play."""
@@ -107,7 +113,7 @@ def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_D
         ValueError: the market does not admit the scenario.
         DeadlinePassedError: there was no time to play enough.
     """
-    rounds = max(1, effort.careless_plays // effort.replications)
+    rounds = max(1, effort.plays_of(scenario.economy) // effort.replications)
     quiet = _quiet(scenario, rounds)
     obeyed = replicate(quiet, effort.replications)
     players = scenario.economy.players

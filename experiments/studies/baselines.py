@@ -34,6 +34,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 BOUND = replace(REPAIRED, execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 INQUIRIES = (Inquiry.WELFARE, Inquiry.REPORTS, Inquiry.ORDERS, Inquiry.CARELESS, Inquiry.LEARNING)
+# Where profiles are too many to list, reports and orders are the question of pages of their own.
+PLAYED_ALONE = (Inquiry.WELFARE, Inquiry.CARELESS, Inquiry.LEARNING)
 NAME = "baselines"
 COLUMNS = ("economy", "institution", "one_liar", "one_player", "careless", "obeyed", "learned", "learned_within")
 
@@ -78,7 +80,7 @@ def rows_of(name: str, economy: Economy) -> Iterator[dict[str, object]]:
 def _asked(institution: Institution, scenario: MarketScenario) -> Answered:
     """Return all answers of an institution; without those that it cannot give."""
     rulings, welfare = dict[Question, Ruling](), dict[Measure, Measured]()
-    for inquiry in INQUIRIES:
+    for inquiry in PLAYED_ALONE if scenario.economy.prior.obstacle else INQUIRIES:
         try:
             found = institution.answer(inquiry, scenario, rulings, NO_DEADLINE)
         except (ValueError, UnansweredError):

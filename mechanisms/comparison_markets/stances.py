@@ -60,10 +60,16 @@ def played(economy: Economy, market: ComparedMarket, types: IntegerArray, stance
 
 def _told(economy: Economy, market: ComparedMarket, reports: IntegerArray) -> PostMessages:
     if economy.prior.obstacle:
-        return told_messages(economy, market, reports)
+        return _told_after(economy, market, np.ascontiguousarray(reports, np.int64).tobytes())
     every = _told_everywhere(economy, market)
     numbers = np.ravel_multi_index(tuple(np.moveaxis(reports, -1, 0)), economy.prior.type_counts)
     return PostMessages(every.bids[numbers], every.offers[numbers])
+
+
+@lru_cache(maxsize=4)
+def _told_after(economy: Economy, market: ComparedMarket, reports: bytes) -> PostMessages:
+    rows = np.frombuffer(reports, dtype=np.int64).reshape(-1, len(economy.players))
+    return told_messages(economy, market, rows)
 
 
 @lru_cache(maxsize=8)
