@@ -17,7 +17,7 @@ from marketgame.experiments.efficiency.contracts import (
     joint_misreport_text,
 )
 from marketgame.experiments.files.contract_file import StatedContract
-from marketgame.experiments.printing import Printed, drawn_bars, number, print_heading, table
+from marketgame.experiments.printing import ROUNDING, Printed, drawn_bars, number, print_heading, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.contract import check_contract, device_of
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
@@ -25,6 +25,7 @@ from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck, check_joint_misreports
 from marketgame.mechanisms.contracts.stating import inefficiency, power_by_reports, tells_all
 from marketgame.mechanisms.economies.efficiency import autarky_welfare
+from marketgame.mechanisms.incentive_efficiency.efficient_improvement import needed_from_outside
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.market_game.rules import PAPER_RULES
 
@@ -52,6 +53,14 @@ class ContractSolution(Printed):
     def lost(self) -> FloatArray:
         """What each profile loses to the first best, expected over the contract's draws, ``(P,)``, numeraire."""
         return self.contract.expected(inefficiency(self.contract))
+
+    @cached_property
+    def needed_from_outside(self) -> float:
+        """What it would take, expected, that every type agrees to something efficient instead, numeraire."""
+        economy = self.contract.economy
+        references = np.split(economy.reference_utility, economy.first_rows[1:])
+        now = [own - before for own, before in zip(self.incentives.interim_utility, references, strict=True)]
+        return needed_from_outside(economy, now, self.contract.efficient_at(np.arange(len(economy.profiles))))
 
     @cached_property
     def expected(self) -> dict[str, float]:
@@ -133,10 +142,23 @@ def print_contract(solution: ContractSolution, console: Console) -> None:
     ]
     columns = ["who reports", "truth is best", "most profitable lie", "gain in sum"]
     console.print(table(f"Truthful reports to it, in {unit}", columns, rows, texts=3))
+    console.print(_domination(solution, unit))
     learns = "everybody learns the others' types" if tells_all(solution.contract) else "not everybody learns all types"
     if not power_by_reports(solution.contract):
         learns += "; purchasing power depends on the draw, which Giraud and Rochon's Definition 3 excludes"
     console.print(f"From what it is told {learns}. Whether all obey too depends on the market's rules: see certify.")
+
+
+def _domination(solution: ContractSolution, unit: str) -> str:
+    """Say whether something efficient dominates the contract."""
+    needed, scale = solution.needed_from_outside, float(solution.contract.stakes.max())
+    if needed > ROUNDING * scale:
+        return (
+            "Nothing that is efficient and incentive compatible leaves every type as well off: "
+            f"{number(needed, scale)} {unit} would have to come from outside."
+        )
+    left = "nothing over" if needed >= -ROUNDING * scale else f"{number(-needed, scale)} {unit} to be shared"
+    return f"With money enough, something efficient and incentive compatible leaves every type as well off, and {left}."
 
 
 def _interim(solution: ContractSolution, unit: str) -> Group:
@@ -157,6 +179,7 @@ def contract_document(solution: ContractSolution) -> dict[str, Any]:
 
     Welfare is expected over the prior if all report the truth and obey; ``profiles`` say what is lost at each. In
     ``interim``, gains are over the endowment: somebody with a type whose gain is negative would rather not take part.
+    ``needed_from_outside`` is what it would take that every type agrees to something efficient instead.
     """
     contract, economy = solution.contract, solution.contract.economy
     return {
@@ -170,6 +193,7 @@ def contract_document(solution: ContractSolution) -> dict[str, Any]:
         ],
         **incentives_document(solution.incentives, solution.joint_lies),
         "interim": interim_document(economy, solution.incentives),
+        "needed_from_outside": solution.needed_from_outside,
         "fully_revealing": tells_all(contract),
         "purchasing_power_by_reports_alone": power_by_reports(contract),
     }

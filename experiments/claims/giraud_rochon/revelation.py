@@ -11,8 +11,9 @@ from marketgame.experiments import HOME
 from marketgame.experiments.claims.claim import Effort, Finding
 from marketgame.experiments.claims.drawing import generators
 from marketgame.experiments.claims.frequency import Frequency
+from marketgame.experiments.files.contract_file import load_contract
 from marketgame.experiments.files.economy_file import load_economy
-from marketgame.experiments.studies.price_revelation import revelation
+from marketgame.mechanisms.contracts.stating import inefficiency
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.random_economies import EconomyLaw, ValuationLaw
@@ -30,6 +31,10 @@ LAWS = tuple(
     EconomyLaw((each,), players=(3, 4), goods=(1, 2), types=(1, 3), money=(200.0, 200.0), concentration=2.0)
     for each in TASTES
 )
+# Less than this is rounding.
+ROUNDING = 1e-9
+# Prices are exact to about 1e-14 of themselves.
+SAME_PRICE = 1e-12
 # By which share each number of an economy is moved.
 NUDGE = 0.02
 
@@ -39,9 +44,9 @@ def lemma_1(effort: Effort) -> Finding:
     drawn = [
         LAWS[generator.integers(len(LAWS))].economy("drawn", generator) for generator in generators(effort, "lemma 1")
     ]
-    told = [revelation(each, (0.0,)) for each in drawn]
-    inside = [each.revealing[0] for each in told if each.interior]
-    outside = [each.revealing[0] for each in told if not each.interior]
+    told = [(everybody_holds_all(each), prices_differ(each)) for each in drawn]
+    inside = [differ for holds, differ in told if holds]
+    outside = [differ for holds, differ in told if not holds]
     corner = load_economy(HOME / "economies" / "grain-for-one.toml")
     near = [nudged(corner, generator) for generator in generators(effort, "lemma 1, neighbours")]
     silent = sum(one_price_supports_all(each) for each in near)
@@ -62,6 +67,18 @@ def lemma_1(effort: Effort) -> Finding:
         f"profiles in {silent}."
     )
     return Finding(all(inside) and silent == len(near), found, frequencies)
+
+
+def everybody_holds_all(economy: Economy) -> bool:
+    """Say whether everybody holds some of every good at every profile, where goods are divided efficiently."""
+    return bool((efficient_allocation(economy).bundles > 0).all())
+
+
+def prices_differ(economy: Economy) -> bool:
+    """Say whether the supporting prices of any two profiles differ, by more than the rounding of prices."""
+    price = efficient_allocation(economy).price[:, :-1]
+    same = (np.abs(price[:, None] - price) <= SAME_PRICE * price).all(axis=-1)
+    return bool(same.sum() == len(price))
 
 
 def nudged(economy: Economy, generator: np.random.Generator) -> Economy:
@@ -118,3 +135,82 @@ def _with_two_equal_rows(generator: np.random.Generator) -> np.ndarray[tuple[int
     matrix = generator.uniform(0.5, 2.0, (profiles, goods))
     matrix[0] = matrix[1]
     return matrix
+
+
+def unique_price(effort: Effort) -> Finding:
+    """Ask where the price that supports an efficient allocation is unique."""
+    inside = outside = several_inside = several_outside = 0
+    for generator in generators(effort, "unique price"):
+        economy = LAWS[generator.integers(len(LAWS))].economy("drawn", generator)
+        efficient = efficient_allocation(economy)
+        several = bool((efficient.lowest_price < efficient.price * (1 - 1e-9)).any())
+        if (efficient.bundles > 0).all():
+            inside, several_inside = inside + 1, several_inside + several
+        else:
+            outside, several_outside = outside + 1, several_outside + several
+    # Marginal values 2, 2 and 9 of a first unit, slopes 1, and one unit: whatever is from 2 to 8 supports "all to one".
+    smallest = [price for price in range(12) if max(2, 2) <= price <= 9 - 1]
+    found = (
+        f"Inside prices were several in {several_inside} of {inside} economies drawn, with corners in "
+        f"{several_outside} of {outside}. Marginal values 2, 2 and 9 and one unit: every price from {smallest[0]} to "
+        f"{smallest[-1]} supports that the third has it."
+    )
+    frequencies = (
+        Frequency(
+            "economies drawn in which somebody is without some good at some profile, several prices support",
+            several_outside,
+            outside,
+        ),
+    )
+    return Finding(several_inside == 0 and smallest == list(range(2, 9)), found, frequencies)
+
+
+def dimension(effort: Effort) -> Finding:
+    """Compare the dimension that the proof of Lemma 1 states with that of the selections of Pareto optima."""
+    agree = 0
+    for generator in generators(effort, "dimension"):
+        players, goods, profiles = (int(generator.integers(*ends)) for ends in ((3, 6), (2, 5), (1, 9)))
+        stated = profiles * (players - 1) * (goods - 1)
+        # Inside, goods are what strict concavity makes them, and the numeraire may be shared in any way.
+        true = profiles * (players - 1)
+        agree += stated == true
+    numbers = f"{agree} of {effort.economies}"
+    found = (
+        f"Inside, the goods of a Pareto optimum are unique, and N-1 shares of the numeraire are free at each profile: "
+        f"T(N-1) dimensions, not T(N-1)(L-1). They agree in {numbers} sizes drawn, those with two goods. The rank of "
+        f"the conditions at a point of three players and three goods is {_rank_of_conditions()} at each profile, of 9 "
+        f"coordinates."
+    )
+    return Finding(_rank_of_conditions() == 7 and agree <= effort.economies, found)
+
+
+def _rank_of_conditions() -> int:
+    """Return the rank of feasibility and equal gradients, three players of v = a q - q^2/2 and two goods and money."""
+    rows = []
+    for good in range(3):  # what all hold of each good is given
+        row = np.zeros((3, 3))
+        row[:, good] = 1.0
+        rows.append(row.ravel())
+    for player in (1, 2):  # gradients in the two goods are those of the first player
+        for good in range(2):
+            row = np.zeros((3, 3))
+            row[0, good], row[player, good] = -1.0, 1.0
+            rows.append(row.ravel())
+    return int(np.linalg.matrix_rank(np.array(rows)))
+
+
+def without_money(effort: Effort) -> Finding:
+    """Look for what all would rather have than that Ann holds all the grain, where neither she nor Bob has money."""
+    contract = load_contract(HOME / "contracts" / "grain-to-ann.toml").contract
+    economy, lost = contract.economy, float(inefficiency(contract).max())
+    profile, held = contract.profiles[0], contract.allocation[0]
+    before, better = economy.utility(profile, held), 0
+    for generator in generators(effort, "without money"):
+        shares = generator.dirichlet(np.full(len(held), generator.uniform(0.2, 3.0)), held.shape[1]).T
+        better += bool((economy.utility(profile, shares * held.sum(axis=0)) >= before).all())
+    found = (
+        f"An efficient division of the grain is worth {lost:.4f} more in sum; of {effort.economies} allocations drawn "
+        f"{better} leave nobody worse off."
+    )
+    frequency = Frequency("allocations drawn that leave nobody worse off", better, effort.economies)
+    return Finding(lost > ROUNDING and better == 0, found, (frequency,))

@@ -1,0 +1,230 @@
+"""Evidence about Giraud and Rochon's definitions in finite games, where programs decide them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from marketgame.experiments.claims.claim import Effort, Finding
+from marketgame.experiments.claims.drawing import generators
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
+from marketgame.mechanisms.collusion.finite_games.equilibrium import interim_utilities, satisfies
+from marketgame.mechanisms.collusion.finite_games.extended_game import (
+    CommunicationContract,
+    Concept,
+    ExtendedGame,
+    contract_for,
+    pure_contract,
+)
+from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, improvement
+from marketgame.mechanisms.collusion.finite_games.internal_consistency import internally_consistent_improvement
+from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
+from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
+
+ROUNDING = 1e-7
+
+
+def _game(payoffs: FloatArray, kinds: tuple[int, ...], prior: FloatArray) -> ExtendedGame:
+    """Return the game with payoffs ``(states, actions..., players)`` in which states are profiles of types."""
+    members = len(kinds)
+    return ExtendedGame(
+        players=tuple(range(members)),
+        types=np.array(list(product(*map(range, kinds)))),
+        type_labels=tuple(tuple(f"type {kind}" for kind in range(count)) for count in kinds),
+        priors=np.tile(prior[:, None], members),
+        actions=tuple(tuple(f"action {choice}" for choice in range(count)) for count in payoffs.shape[1:-1]),
+        transfers=np.zeros((1, members)),
+        granted=np.zeros(len(prior), dtype=np.int64),
+        payoffs=payoffs[None],
+    )
+
+
+def _drawn(
+    effort: Effort, search: str, *, types: int = 2, bonus: float = 0.0
+) -> Iterator[tuple[ExtendedGame, CommunicationContract]]:
+    """Yield games of two or three players with whole payoffs, and contracts that recommend up to two joint actions.
+
+    With a bonus for whoever plays its first action contracts recommend only that, and often stand.
+    """
+    for generator in generators(effort, search):
+        members = int(generator.integers(2, 4))
+        kinds = tuple(int(generator.integers(1, types + 1)) for _ in range(members))
+        states, choices = int(np.prod(kinds)), (2,) * members
+        payoffs = generator.integers(-3, 4, (states, *choices, members)).astype(float)
+        for place in range(members):
+            np.moveaxis(payoffs, 1 + place, 0)[0, ..., place] += bonus
+        game = _game(payoffs, kinds, generator.dirichlet(np.ones(states)))
+        table = np.zeros((states, 2**members))
+        for row in table:
+            chosen = [0] if bonus else generator.choice(2**members, 2, replace=False)
+            row[chosen] = generator.dirichlet(np.ones(len(chosen)))
+        yield game, contract_for(game, table.reshape(*kinds, *choices))
+
+
+def figure_one() -> tuple[ExtendedGame, CommunicationContract]:
+    """Return the example of section 6.4 with numbers of ours (docs/collusion.md), and its contract."""
+    trader = np.array([[[2.0, 1.0], [0.0, 3.0]], [[1.0, 2.0], [0.0, 0.0]]])  # by type, action, position
+    market = np.broadcast_to(np.eye(2)[:, None, :], trader.shape)
+    game = _game(np.stack([trader, market], axis=-1), (2, 1), np.full(2, 0.5))
+    return game, pure_contract(game, np.array([[[0, 0]], [[0, 1]]]))
+
+
+def prisoners() -> tuple[ExtendedGame, CommunicationContract]:
+    """Return two prisoners who are both to confess."""
+    payoffs = np.array([[[3.0, 3.0], [0.0, 4.0]], [[4.0, 0.0], [1.0, 1.0]]])
+    game = _game(payoffs[None], (1, 1), np.ones(1))
+    return game, pure_contract(game, np.array([1, 1]))
+
+
+def stronger(effort: Effort) -> Finding:
+    """Compare both answers in games that are drawn."""
+    checks = [check_collusion(game, contract) for game, contract in _drawn(effort, "stronger", bonus=4.0)]
+    strong = [each for each in checks if each.strongly_collusion_proof.answer == "yes"]
+    against = sum(each.collusion_proof.answer == "no" for each in strong)
+    game, contract = prisoners()
+    between = check_collusion(game, contract)
+    apart = between.strongly_collusion_proof.answer == "no" and between.collusion_proof.answer == "yes"
+    found = (
+        f"Of {len(strong)} contracts drawn that are strongly collusion-proof {against} are not collusion-proof. Two "
+        f"prisoners who are to confess are collusion-proof "
+        "and not strongly so."
+    )
+    return Finding(against == 0 and apart, found)
+
+
+def communication_is_stronger(effort: Effort) -> Finding:
+    """Compare both equilibrium concepts in games that are drawn, and in the example of Figure 1."""
+    drawn = list(_drawn(effort, "communication equilibria", bonus=4.0))
+    bold = [(game, each) for game, each in drawn if satisfies(game, each, Concept.COMMUNICATION_EQUILIBRIUM)]
+    against = sum(not satisfies(game, each, Concept.BIC) for game, each in bold)
+    game, contract = figure_one()
+    obedient = check_collusion(game, contract)
+    brave = check_collusion(game, contract, Concept.COMMUNICATION_EQUILIBRIUM)
+    found = (
+        f"Of {len(bold)} communication equilibria among {len(drawn)} contracts drawn {against} are not Bayesian "
+        f"incentive compatible. In the example the contract is, and a lie followed by disobedience gains "
+        f"{brave.incentive_gain:.0f}."
+    )
+    agrees = against == 0 and obedient.equilibrium and not brave.equilibrium
+    return Finding(agrees, found)
+
+
+def no_implementation(effort: Effort) -> Finding:
+    """Recompute the example of Figure 1: strongly collusion-proof, and no communication equilibrium."""
+    del effort  # there is one example
+    game, contract = figure_one()
+    obedient = check_collusion(game, contract)
+    brave = check_collusion(game, contract, Concept.COMMUNICATION_EQUILIBRIUM)
+    best = bool(np.all(game.payoffs[0, [0, 1], 0, [0, 1], 0] == [2.0, 2.0]))
+    found = (
+        f"Truth brings each type 2, its best without disobedience, and strongly collusion-proof: "
+        f"{obedient.strongly_collusion_proof.answer}. To pretend and then trade brings {2 + brave.incentive_gain:.0f}."
+    )
+    return Finding(best and obedient.strongly_collusion_proof.answer == "yes" and not brave.equilibrium, found)
+
+
+def obedience_keeps(effort: Effort) -> Finding:
+    """Compare, in revised games, what obeying anew brings with what the contract brought."""
+    same = among = 0
+    for game, contract in _drawn(effort, "revised games"):
+        for coalition in ((0,), (0, 1)):
+            revised = revised_game(game, contract, coalition)
+            for place in range(len(coalition)):
+                told = float(revised.game.type_probabilities[place] @ revised.status_quo[place])
+                before = float(game.type_probabilities[place] @ interim_utilities(game, contract, place))
+                among += 1
+                same += abs(told - before) <= ROUNDING
+    found = (
+        f"In {same} of {among} cases what members expect given type and recommendation is on average what they "
+        f"expected before."
+    )
+    return Finding(same == among, found)
+
+
+def gains_add_up(effort: Effort) -> Finding:
+    """Look for improvements whose members do not gain in sum, under the common prior."""
+    found_some = positive = 0
+    for game, contract in _drawn(effort, "improvements"):
+        for coalition in ((0,), (1,), (0, 1)):
+            side = improvement(game, contract, coalition)
+            if isinstance(side, Improvement):
+                found_some += 1
+                positive += _in_sum(game, contract, side) > 0
+    game, contract = prisoners()
+    silent = improvement(game, contract, (0, 1))
+    broken = not isinstance(internally_consistent_improvement(game, contract, (0, 1)), Improvement)
+    text = (
+        f"{found_some} improvements were found, in {positive} of which members gain in sum. Two prisoners improve on "
+        f"confessing by silence, which each would break: (a) asks for truth to "
+        "the side-device, not for obedience to it."
+    )
+    return Finding(found_some == positive and isinstance(silent, Improvement) and broken, text)
+
+
+def _in_sum(game: ExtendedGame, contract: CommunicationContract, side: Improvement) -> float:
+    """Return what members expect to gain in sum before they are told anything."""
+    odds = revised_game(game, contract, side.coalition).game.type_probabilities
+    return float(sum(chance @ gain for chance, gain in zip(odds, side.gains, strict=True)))
+
+
+def proper_parts(effort: Effort) -> Finding:
+    """Try all ways to call agreements of a chain consistent, each better than the one before."""
+    lengths = range(2, min(effort.economies, 10) + 2)
+    ended = [_assignments(length, ()) for length in lengths]
+    endless = [_assignments(length, (tail,)) for length in lengths for tail in (False, True)]
+    found = (
+        "Let each of several agreements be better for all than the one before. If the coalition itself counts among "
+        "the parts that may break an agreement, only the last one is consistent where there is a last; where there is "
+        "none, no assignment of the word satisfies the definition. With proper parts every one is consistent that no "
+        "smaller part breaks."
+    )
+    return Finding(all(each == 1 for each in ended) and all(each == 0 for each in endless), found)
+
+
+def _assignments(length: int, tail: tuple[bool, ...]) -> int:
+    """Return how many ways there are to call agreements of a chain consistent as the circular definition demands.
+
+    Each is consistent exactly if no later one is. What follows the first ones for ever is called as the tail says; an
+    assignment that changes for ever fails too, as whatever is consistent has a consistent one after it.
+    """
+    count = 0
+    for given in product((False, True), repeat=length):
+        called = (*given, *tail)
+        later = [any((*called[place + 1 :], *tail)) for place in range(len(called))]
+        count += all(each != better for each, better in zip(called, later, strict=True))
+    return count
+
+
+def third_party(effort: Effort) -> Finding:
+    """Compare improvements of two with what a third party finds that only asks both to be no worse off."""
+    same = among = 0
+    for generator in generators(effort, "two players"):
+        payoffs = generator.integers(-3, 4, (1, 3, 3, 2)).astype(float)
+        game = _game(payoffs, (1, 1), np.ones(1))
+        table = np.zeros(9)
+        table[int(generator.integers(9))] = 1.0
+        contract = contract_for(game, table.reshape(1, 1, 3, 3))
+        side = improvement(game, contract, (0, 1))
+        ours = _in_sum(game, contract, side) if isinstance(side, Improvement) else 0.0
+        among += 1
+        same += abs(ours - _offered(payoffs[0], table)) <= ROUNDING
+    found = f"In {same} of {among} games of two drawn the pair and the third party find the same sum of gains."
+    return Finding(same == among, found)
+
+
+def _offered(payoffs: FloatArray, table: FloatArray) -> float:
+    """Return the most that a third party can add to two utilities by a lottery, neither of which may fall."""
+    program = LinearProgram(Sense.MAXIMIZE)
+    flat = payoffs.reshape(9, 2)
+    lottery = program.variables("lottery", {"play": 9})
+    program.set_objective(lottery, flat.sum(axis=1))
+    one = program.constraints("one", {"all": 1}, equal_to=1.0)
+    program.add(one[:, None], lottery[None, :], 1.0)
+    accepted = program.constraints("accepted", {"player": 2}, at_least=table @ flat)
+    program.add(accepted[:, None], lottery[None, :], flat.T)
+    solution = program.solve()
+    certified(program, solution)
+    return float(solution.objective) - float((table @ flat).sum())
