@@ -118,10 +118,9 @@
       const behaviours = data.behaviours[data.behaving[place]], together = data.together[place] || [];
       const sizes = wealth.map(radius), failed = new Set(bankrupt);
       ring.textContent = "";
-      let total = 0;
+      const total = data.traded[place];
       const joined = new Set([].concat.apply([], together.map(function (group) { return group.members; })));
       for (let at = 0; at < flows.length; at += 2) {
-        total += flows[at + 1];
         arrow(Math.floor(flows[at] / many), flows[at] % many, flows[at + 1], sizes);
       }
       together.forEach(function (group) {
@@ -155,7 +154,7 @@
           });
         }
       });
-      const lines = ["Round " + data.rounds[place] + ": " + (flows.length ? "trade worth " + short(total) + " " + data.unit : "no trade") + "."];
+      const lines = ["Round " + data.rounds[place] + ": " + (total > 0 ? "trade worth " + short(total) + " " + data.unit + (flows.length ? "" : ", in trades too small to be listed one by one") : "no trade") + "."];
       const gained = data.gained[place], possible = data.possible[place];
       lines.push("Trade gained " + short(gained) + " of " + short(possible) + " " + data.unit + " possible.");
       lines.push(bankrupt.length ? "Bankrupt: " + bankrupt.map(function (player, nth) {

@@ -69,6 +69,7 @@ def trade_rounds(run: Run, run_number: int = 0) -> dict[str, Any] | None:
         "largest": scale.largest,
         "logarithmic": scale.logarithmic,
         "thickest": round(3.2 * min(1.0, max(0.3, (20 / most) ** 0.5)), 2),
+        "traded": [_short(value) for value in _traded(run, all_flows, rounds["round"].to_numpy(), run_number)[taken]],
         "gained": [_short(value) for value in gained["played"]],
         "possible": [_short(value) for value in gained["first_best"]],
         "together": _together(run, players, numbers, run_number, words),
@@ -149,6 +150,16 @@ def _flows(run: Run, numbers: NDArray[Any], run_number: int) -> pd.DataFrame:
     frame = pd.DataFrame({"place": pair // many**2, "pair": pair % many**2, "value": worth})
     counted: pd.DataFrame = frame[frame["value"].to_numpy() > least[frame["place"].to_numpy()]]
     return counted
+
+
+def _traded(run: Run, flows: pd.DataFrame, numbers: NDArray[Any], run_number: int) -> NDArray[np.float64]:
+    """Return what all goods are worth that changed hands in each round, in trades not listed too."""
+    place, value = flows["place"].to_numpy(int), flows["value"].to_numpy(float)
+    if "trade_totals" in run.tables:
+        totals = rows_of_run(run, "trade_totals", run_number)
+        totals = totals[totals["good"].astype(str) != run.goods[-1]]
+        place, value = np.searchsorted(numbers, totals["round"].to_numpy()), totals["value"].to_numpy(float)
+    return np.bincount(place, weights=value, minlength=len(numbers))
 
 
 def _packed(flows: pd.DataFrame, taken: NDArray[Any]) -> list[list[float]]:

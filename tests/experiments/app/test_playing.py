@@ -172,7 +172,7 @@ def test_what_is_wrong_with_an_organiser_or_a_mediator_is_told_at_its_table(mess
 
 
 def test_every_request_is_answered_by_a_line_whatever_it_asks_for(playing: Playing, tmp_path: Path) -> None:
-    said = {
+    said: dict[str, dict[str, Any]] = {
         "no answer to it": {"do": "dance"},
         "nothing to go on with": {"do": "step", "rounds": 1},
         "no run is open": {"do": "frames", "first": 0, "rounds": 1},

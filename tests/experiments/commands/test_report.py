@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, override
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import marketgame as face
@@ -22,6 +23,7 @@ from marketgame.results.loading import Run
 from marketgame.results.manifests import sealed
 from marketgame.results.report import pictures
 from marketgame.results.report.page import Folded, written
+from marketgame.results.report.rounds import trade_rounds
 from tests.experiments.command_calls import HOME, Call, assert_one_line
 from tests.results.made_up_runs import Play, write_folder
 from tests.results.made_up_side_contracts import Attempt, with_side_contracts
@@ -243,8 +245,17 @@ def test_the_slider_has_every_round_with_what_the_tables_say(run: Run, page: Rea
         pair = 3 * NAMES.index(str(other)) + NAMES.index(str(player))
         assert flows.pop(pair) == pytest.approx(value, rel=1e-3)
     assert flows == {}
+    assert data["traded"][2] == pytest.approx(worth["value"].sum(), rel=1e-3)
     wealth = run.players[run.players["round"] == 4]["wealth"]
     assert data["wealth"][4] == pytest.approx(wealth.tolist(), rel=1e-3)
+
+
+def test_trades_that_are_not_listed_are_traded_all_the_same(run: Run) -> None:
+    totals = pd.DataFrame({"run": 0, "round": [0, 1, 1], "good": ["wheat", "wheat", "money"], "value": [0.0, 7.0, 9.0]})
+    told = Run(run.folder, run.manifest, {**run.tables, "trade_totals": totals, "trades": run.trades.iloc[:0]})
+    data = trade_rounds(told)
+    assert data is not None
+    assert (data["traded"], data["flows"][1]) == ([0, 7, 0, 0, 0], [])
 
 
 def test_a_map_of_a_sweep_has_the_means_over_seeds_and_differences_are_paired(pages: dict[str, Read]) -> None:
