@@ -134,11 +134,17 @@ def _draw_bar(axes: Axes, height: float, parts: dict[str, float], looks: dict[st
         width = parts[name]
         if width <= 0:
             continue
-        axes.barh(height, width, 0.86, left, fc=look.colour, hatch=look.hatch, ec=palette.INK, lw=0.4, gid=name)
+        axes.barh(height, width, 0.86, left, gid=name, **_filled(look))
         if width > _LETTER * len(name) + 0.02 and name != WASTED:
             letters: dict[str, Any] = {"color": palette.ink_on(look.colour), "ha": "center", "va": "center"}
             axes.text(left + width / 2, height, style.plain(name), **letters)
         left += width
+
+
+def _filled(look: _Look) -> dict[str, Any]:
+    """Return how a bar looks, its hatch as well to be seen as letters on its colour."""
+    edge = palette.ink_on(look.colour) if look.hatch else palette.INK
+    return {"fc": look.colour, "ec": edge, "lw": 0.4, "hatch": look.hatch}
 
 
 def _by_name(parts: pd.Series) -> dict[str, float]:
@@ -146,10 +152,7 @@ def _by_name(parts: pd.Series) -> dict[str, float]:
 
 
 def _explain(figure: Figure, looks: dict[str, _Look]) -> None:
-    handles = [
-        Patch(fc=look.colour, ec=palette.INK, lw=0.4, hatch=look.hatch, label=style.plain(look.label))
-        for look in looks.values()
-    ]
+    handles = [Patch(label=style.plain(look.label), **_filled(look)) for look in looks.values()]
     columns = 2 if max((len(look.label) for look in looks.values()), default=0) <= 30 else 1
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 

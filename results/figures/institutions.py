@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from marketgame.results import palette
-from marketgame.results.figures.style import dress, in_house_style, new_figure, plain, put_title
+from marketgame.results.figures.style import SMALL, dress, in_house_style, new_figure, plain, put_title
 
 _PAGE_WIDTH: Final = 7.2
 _COLOURS: Final = {"yes": palette.SEA, "not refuted": palette.PALE, "no": palette.SAND}
@@ -53,7 +53,7 @@ def institution_matrix(
     for axes, (name, table) in zip(grid, panels, strict=True):
         told = table.assign(text=table["text"].str.replace(" in ", "\nin ")) if narrow else table
         _panel(axes, told, names, list(questions))
-        axes.set_title(plain(name), fontsize="medium", color=palette.INK)
+        axes.set_title(plain(name), fontsize=SMALL, color=palette.INK)
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
     handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in _COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
@@ -66,7 +66,7 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str], questions: list[st
     for row in table.itertuples():
         x, y = questions.index(str(row.question)), names.index(str(row.institution))
         axes.add_patch(Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, fc=_COLOURS[str(row.verdict)], ec="none"))
-        axes.text(x, y, plain(str(row.text)), ha="center", va="center", fontsize="x-small", color=palette.INK)
+        axes.text(x, y, plain(str(row.text)), ha="center", va="center", color=palette.INK)
     axes.set_xlim(-0.5, len(questions) - 0.5)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xticks(range(len(questions)), [plain(question).replace(" ", "\n") for question in questions])
@@ -93,7 +93,7 @@ def cartel_gains(table: pd.DataFrame, unit: str, title: str) -> Figure:
     axes.barh(places, table["least"], color=palette.VERMILION, height=0.25, label="gain of whoever gains least, by lot")
     for place, (bound, found) in enumerate(zip(table["bound"], table["total"], strict=True)):
         if bound <= 0 and found <= 0:
-            axes.text(0, place, " proved: nothing to gain", va="center", color=palette.GREY, fontsize="small")
+            axes.text(0, place, " proved: nothing to gain", va="center", color=palette.INK)
     axes.set_yticks(places, [plain(str(name)) for name in table["institution"]])
     axes.invert_yaxis()
     axes.set_xlabel(f"gain ({plain(unit)})")

@@ -35,7 +35,7 @@ _NODE: Final = 9.0  # points across
 _MOST_ON_RING: Final = 60  # players
 _MOST_LINKS_EACH: Final = 4.0  # on average, beyond which lines on a ring run together
 _FEW: Final = 9  # players, whose lines never do
-_MOST_NAMED: Final = 50  # players along the sides of a square
+_MOST_NAMED: Final = 36  # players along the sides of a square, each on a line of its own
 _MOST_CELLS: Final = 250  # along them, beyond which several players share one
 _TICKS: Final = 8  # names there, of more players
 _SMALLEST_MARK: Final = 1.0  # points across
@@ -181,12 +181,10 @@ def _draw_square(network: KnownNetwork) -> Figure:
     )
     shown = np.arange(players)[:: 1 if players <= _MOST_NAMED else -(-players // _TICKS)]
     names = [style.plain(network.players[place].name) for place in shown]
-    # Labels below each other need the height of a line.
-    size = min(style.SMALL, 0.95 * 72 * 0.75 * style.WIDE / len(shown))
     axes.set_xticks(shown, names, rotation=90)
     axes.set_yticks(shown, names)
     style.dress(axes)
-    axes.tick_params(labelsize=size, length=0)
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     figure.legend(handles=status_samples(network.players), loc="outside lower left", ncols=3)
     clauses = _clauses(network)

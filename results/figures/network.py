@@ -116,7 +116,8 @@ def _draw_arrows(
     axes: Axes, network: TradeNetwork, places: Mapping[str, tuple[float, float]], across: Mapping[str, float]
 ) -> None:
     if not network.flows:
-        axes.text(0, 0, "no trade", ha="center", va="center", color=palette.GREY)
+        why = "too many trades to list them all;\nnone of those listed is of goods" if network.worth else "no trade"
+        axes.text(0, 0, why, ha="center", va="center", color=palette.INK)
         return
     scale = _arrow_scale(network)
     for (giver, receiver), value in sorted(network.flows.items(), key=lambda flow: flow[1])[-_MOST_ARROWS:]:
@@ -150,7 +151,7 @@ def _arrow_width(network: TradeNetwork, strength: float) -> float:
 
 
 def _clauses(run: Run, network: TradeNetwork, round_number: int) -> tuple[str, str]:
-    total = sum(network.flows.values())
+    total = network.worth
     amount = f"{style.short_number(total)} {run.unit('trades', 'value')}".strip()
     bankrupt = sum(player.bankrupt for player in network.players)
     moved = f"trade worth {amount}" if total > 0 else "no trade"
@@ -202,11 +203,13 @@ class TradeNetwork:
         players: in the economy's order.
         flows: what the goods are worth at the supporting price, numeraire, by giver and receiver.
         agreements: who agreed with whom, each in the economy's order, and whether somebody broke that.
+        worth: what all goods given are worth, numeraire, those as well that are not listed trade by trade.
     """
 
     players: tuple[Trader, ...]
     flows: Mapping[tuple[str, str], float]
     agreements: Mapping[tuple[str, ...], bool]
+    worth: float
 
 
 def traded(run: Run, round_number: int, run_number: int = 0) -> TradeNetwork:
@@ -233,7 +236,17 @@ def traded(run: Run, round_number: int, run_number: int = 0) -> TradeNetwork:
     large = worth[worth > NEGLIGIBLE * _wealth(run, round_number, run_number)].reset_index()
     columns = (large[name] for name in ("counterparty", "player", "value"))
     flows = {(str(giver), str(receiver)): float(value) for giver, receiver, value in zip(*columns, strict=True)}
-    return TradeNetwork(players, MappingProxyType(flows), agreements([player.name for player in players], tried))
+    together = agreements([player.name for player in players], tried)
+    return TradeNetwork(players, MappingProxyType(flows), together, _worth(run, round_number, run_number, flows))
+
+
+def _worth(run: Run, round_number: int, run_number: int, flows: Mapping[tuple[str, str], float]) -> float:
+    """Return what all goods given are worth: of many players only the largest trades are listed one by one."""
+    listed = sum(flows.values())
+    if "trade_totals" not in run.tables or "trades" not in run.manifest:
+        return listed
+    totals = rows_of_round(run, "trade_totals", round_number, run_number)
+    return float(totals.loc[totals["good"] != run.goods[-1], "value"].sum())
 
 
 def _wealth(run: Run, round_number: int, run_number: int) -> float:

@@ -24,7 +24,7 @@ from marketgame.results.selection import NEGLIGIBLE, rows_of_run
 _MOST_MARKED: Final = 60  # rounds, beyond which only some are drawn
 _LINE: Final = 50  # letters of a label
 _MOST_SERIES: Final = 5  # groups of quotes off the supporting price that are told apart
-_MARKS_OF_SEVERAL: Final = ("_", "x", "+", "1", "2", "3", "4", "|")
+_MARKS_OF_SEVERAL: Final = ("x", "+", "1", "2", "3", "4", "_", "|")
 # Quotes so many times the supporting price that a linear axis would hide it.
 _WILD: Final = 20.0
 # A quote this close to the supporting interval, relative to the highest price, lies in it.
@@ -213,7 +213,7 @@ def _steps_aside(groups: list[QuoteGroup], prices: npt.NDArray[np.float64]) -> l
 def _looks(groups: list[QuoteGroup], own: Mapping[str, palette.PlayerLook]) -> list[_Look]:
     """Return each group with its colour and mark; those that exceed the marks are one group.
 
-    A player by itself has its own colour and marker; several are grey.
+    A player by itself has its own colour and marker; several are dark.
     """
     deviating = [group for group in groups if group.deviates]
     if len(deviating) > _MOST_SERIES:
@@ -222,7 +222,7 @@ def _looks(groups: list[QuoteGroup], own: Mapping[str, palette.PlayerLook]) -> l
     looks = []
     for group in [*(group for group in groups if not group.deviates), *deviating]:
         alone = own.get(group.players[0]) if len(group.players) == 1 else None
-        looks.append((group, alone.colour, alone.marker) if alone else (group, palette.GREY, next(marks)))
+        looks.append((group, alone.colour, alone.marker) if alone else (group, palette.INK, next(marks)))
     return looks
 
 

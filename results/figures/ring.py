@@ -159,9 +159,7 @@ def node_look(look: palette.PlayerLook, player: Trader) -> dict[str, Any]:
     return {
         "ls": "",
         "marker": "s" if player.left else "o",
-        "mfc": look.colour,
-        "fillstyle": look.half,
-        "markerfacecoloralt": palette.WHITE,
+        **_face(look),
         "mec": palette.INK,
         "mew": palette.THIN if player.behaviour == OBEDIENT else palette.THICK,
     }
@@ -170,7 +168,11 @@ def node_look(look: palette.PlayerLook, player: Trader) -> dict[str, Any]:
 def cross_look(look: palette.PlayerLook, players: int) -> dict[str, Any]:
     """Return how the cross over the node of a bankrupt player looks, one of so many players."""
     size = _CROSS if players <= MOST_NAMED else max(3.5, _CROSS * MOST_NAMED / players)
-    return {"ls": "", "marker": "X", "ms": size, "mfc": look.colour, "mec": palette.INK, "mew": 0.6}
+    return {"ls": "", "marker": "X", "ms": size, **_face(look), "mec": palette.INK, "mew": 0.6}
+
+
+def _face(look: palette.PlayerLook) -> dict[str, Any]:
+    return {"mfc": look.colour, "fillstyle": look.half, "markerfacecoloralt": palette.WHITE}
 
 
 def draw_labels(

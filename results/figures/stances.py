@@ -41,7 +41,8 @@ _DASHES: Final[tuple[Any, ...]] = (
 def stances_over_rounds(run: Run, run_number: int = 0) -> Figure:
     """Draw how often each learner took each stance in spans of rounds, whatever its type.
 
-    Of a sweep all runs of the point are taken together: lines are means over their seeds, with 95% bands.
+    Of more than six learners all are shown together, and the five whose shares differ most from everybody's. Of a sweep
+    all runs of the point are taken together: lines are means over their seeds, with 95% bands.
 
     Raises:
         ValueError: the folder holds no such run, or nobody learnt in it.
@@ -59,10 +60,13 @@ def stances_over_rounds(run: Run, run_number: int = 0) -> Figure:
     names = _shown(rows["stance"])
     rows["stance"] = rows["stance"].where(rows["stance"].isin(names), _OTHERS)
     players = list(rows["player"].unique())
-    panels = {player: rows[rows["player"] == player] for player in players}
+    panels = {}
     if len(players) > _MOST_PANELS:
-        panels = {f"all {len(players)} learners": rows}
-    return _drawn(panels, names, width, len(numbers))
+        panels[f"all {len(players)} learners"] = rows
+        players = _most_unlike(rows, players)[: _MOST_PANELS - 1]
+    panels |= {player: rows[rows["player"] == player] for player in players}
+    everybody = run.player_names if "players" in run.tables else tuple(map(str, run.stances["player"].unique()))
+    return _drawn(panels, names, palette.player_looks(everybody), (width, len(numbers)))
 
 
 STANCES: Final = RunFigure(
@@ -72,6 +76,14 @@ STANCES: Final = RunFigure(
     ("stances",),
     lambda view: stances_over_rounds(view.run, view.number),
 )
+
+
+def _most_unlike(rows: pd.DataFrame, players: list[str]) -> list[str]:
+    """Return learners, those first whose shares of stances are farthest from everybody's; of equals in their order."""
+    shares = pd.crosstab(rows["player"], rows["stance"], normalize="index").loc[players]
+    everybody = rows["stance"].value_counts(normalize=True)
+    apart = (shares - everybody[shares.columns]).abs().sum(axis=1)
+    return [str(name) for name in apart.sort_values(ascending=False, kind="stable").index]
 
 
 def _same_point(run: Run, number: int) -> list[int]:
@@ -91,7 +103,10 @@ def _shown(stances: pd.Series) -> list[str]:
     return names if len(counts) == len(kept) else [*names, _OTHERS]
 
 
-def _drawn(panels: dict[str, pd.DataFrame], names: list[str], width: int, runs: int) -> Figure:
+def _drawn(
+    panels: dict[str, pd.DataFrame], names: list[str], looks: dict[str, palette.PlayerLook], of: tuple[int, int]
+) -> Figure:
+    width, runs = of
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
     size = style.COLUMN_WIDTH if across == 1 else style.WIDE
@@ -99,7 +114,12 @@ def _drawn(panels: dict[str, pd.DataFrame], names: list[str], width: int, runs: 
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axes, (title, rows) in zip(grid.flat, panels.items(), strict=False):
         _draw(axes, rows, names, width)
-        axes.set_title(style.plain(title))
+        axes.set_title(style.plain(title), x=0.07 if title in looks else 0.0)
+        if title in looks:
+            # The colours of lines are those of stances; beside its name a player has its own.
+            own: dict[str, Any] = {"marker": "o", "ms": 5, "mec": palette.INK, "mew": palette.THIN, "clip_on": False}
+            own |= {"mfc": looks[title].colour, "fillstyle": looks[title].half, "markerfacecoloralt": palette.WHITE}
+            axes.plot([0.025], [1.075], transform=axes.transAxes, gid=title, **own)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
@@ -111,7 +131,9 @@ def _drawn(panels: dict[str, pd.DataFrame], names: list[str], width: int, runs: 
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     spans = f"shares in spans of {style.count_of(width, 'round')}" if width > 1 else "each round by itself"
     seeds = f"means over {runs} seeds, bands: {CONFIDENCE:.0%} intervals" if runs > 1 else "one run"
-    style.put_title(figure, "What learners do", f"{spans}; {seeds}")
+    together = next(iter(panels)) not in looks
+    who = f"What learners do: all, and the {len(panels) - 1} who differ most" if together else "What learners do"
+    style.put_title(figure, who, f"{spans}; {seeds}")
     return figure
 
 
@@ -122,11 +144,11 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], width: int) -> None:
         # A row for each run; learners who are not met in a span of a run are missing there.
         by_run = shares.pivot_table(index="run", columns="span", values=name)
         middle = (by_run.columns.to_numpy() + 0.5) * width - 0.5
-        (line,) = axes.plot(middle, by_run.mean(axis=0), color=palette.SERIES[place], label=style.plain(name), zorder=3)
-        line.set_linestyle(_DASHES[place])
+        colour, dashes = (palette.GREY, "-") if name == _OTHERS else (palette.SERIES[place], _DASHES[place])
+        axes.plot(middle, by_run.mean(axis=0), color=colour, ls=dashes, label=style.plain(name), zorder=3)
         if len(by_run) > 1:
             low, high = _band(by_run.fillna(by_run.mean(axis=0)).to_numpy(np.float64))
-            axes.fill_between(middle, low, high, color=palette.SERIES[place], alpha=0.15, linewidth=0, zorder=2)
+            axes.fill_between(middle, low, high, color=colour, alpha=0.15, linewidth=0, zorder=2)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -125,7 +125,7 @@ def _draw_bankruptcies(axes: Axes, rounds: pd.DataFrame) -> None:
     span = (rounds["round"] - first) // width
     means = rounds.groupby(span)["bankruptcies"].mean()
     centres = first - 0.5 + (means.index.to_numpy() + 0.5) * width
-    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=palette.VERMILION)
+    axes.bar(centres, means.to_numpy(), width=width * (0.6 if width == 1 else 1.0), color=palette.GREY)
     axes.set(xlabel="round", xlim=(first - 0.6, int(rounds["round"].max()) + 0.6))
     axes.set_ylabel("bankruptcies" if width == 1 else "bankruptcies\nper round")
     axes.set_ylim(0, 1.1 * float(means.max()) or 1.0)

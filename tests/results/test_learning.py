@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from marketgame.results import Run
 from marketgame.results.figures.stances import stances_over_rounds
 from marketgame.results.learning import Settled, joint_play, learned_play
+from marketgame.results.palette import player_looks
 
 ROUNDS = 40
 
@@ -100,7 +102,7 @@ def test_the_figure_shows_means_over_the_seeds_of_a_point_with_bands() -> None:
     figure = stances_over_rounds(learnt(stance, 8, lambda run: run // 4, players=2), run_number=1)
     drawn = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in drawn] == ["p0", "p1"]
-    obedient, selling = drawn[0].get_lines()
+    obedient, selling = (line for line in drawn[0].get_lines() if line.get_gid() is None)
     assert (obedient.get_label(), selling.get_label()) == ("obedient", "short-selling")
     middle, shares = np.asarray(obedient.get_xdata(), float), np.asarray(obedient.get_ydata(), float)
     assert shares[middle < 19] == pytest.approx(1)
@@ -109,12 +111,23 @@ def test_the_figure_shows_means_over_the_seeds_of_a_point_with_bands() -> None:
     assert len(drawn[0].collections) == 2
 
 
-def test_many_learners_share_one_panel_and_rare_stances_one_name() -> None:
-    run = learnt(lambda run, number: f"stance {number % 9}", 1, players=7)
+def test_of_many_learners_all_share_a_panel_and_those_who_differ_most_have_their_own() -> None:
+    run = learnt(lambda run, number: f"stance {number % 9}", 1, players=9)
+    rows = run.stances.copy()
+    rows.loc[rows["player"] == "p7", "stance"] = "stance 3"
+    run = Run(run.folder, run.manifest, {**run.tables, "stances": rows})
     figure = stances_over_rounds(run)
-    (axes,) = (axes for axes in figure.axes if axes.get_visible())
-    assert axes.get_title(loc="left") == "all 7 learners"
-    names = [line.get_label() for line in axes.get_lines()]
-    assert len(names) == 7
-    assert names[-1] == "others"
-    assert sum(np.asarray(line.get_ydata(), float) for line in axes.get_lines()) == pytest.approx(1)
+    drawn = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title(loc="left") for axes in drawn] == ["all 9 learners", "p7", "p0", "p1", "p2", "p3"]
+    assert "all, and the 5 who differ most" in figure.get_suptitle()
+    looks = player_looks(f"p{number}" for number in range(9))
+    for axes in drawn:
+        lines = [line for line in axes.get_lines() if line.get_gid() is None]
+        names = [line.get_label() for line in lines]
+        assert len(names) == 7
+        assert names[-1] == "others"
+        assert sum(np.asarray(line.get_ydata(), float) for line in lines) == pytest.approx(1)
+        own = {str(line.get_gid()): line.get_markerfacecolor() for line in axes.get_lines() if line not in lines}
+        name = axes.get_title(loc="left")
+        assert own == ({name: looks[name].colour} if name in looks else {})
+    assert all(text.get_fontsize() >= 7 for text in figure.findobj(Text))
