@@ -234,6 +234,26 @@ def _existing(home: Path, file: str) -> Path:
     return path
 
 
+@contextmanager
+def blamed_on_tables(run: Run) -> Iterator[None]:
+    """Blame a folder that does not say which bytes were written for whatever its tables make impossible.
+
+    What goes wrong with tables that are as they were written is a fault of the program, and stays one.
+
+    Raises:
+        DamagedFileError: the tables do not fit each other.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ArithmeticError, pd.errors.InvalidIndexError) as error:
+        if FILES in run.manifest:
+            raise
+        what = on_a_line(f"{type(error).__name__}: {error}", 200)
+        raise DamagedFileError(
+            f"the tables in {run.folder} are damaged: they do not fit each other ({what})"
+        ) from error
+
+
 class _Tables(Mapping[str, pd.DataFrame]):
     """Tables by name, each made a frame when it is first asked for: most are for figures alone."""
 

@@ -20,6 +20,7 @@ from marketgame.experiments.files.output_folder import Purpose, reason_of, writi
 from marketgame.experiments.play.running import FIGURES, play, prepare, run_folder
 from marketgame.experiments.printing import remark_console
 from marketgame.experiments.sweep.folder import is_of_sweep
+from marketgame.results.loading import blamed_on_tables
 from marketgame.results.names import on_a_line
 
 # What is played and shown where no run is named: a carbon market with a cartel, and cascades of bankruptcies.
@@ -56,7 +57,7 @@ def command(
     home = _played() if run is None else run
     try:
         loaded = results.load(home)
-        with _shown_progress() as on_picture:
+        with blamed_on_tables(loaded), _shown_progress() as on_picture:
             draw = partial(
                 animation.save_film,
                 loaded,

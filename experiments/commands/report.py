@@ -15,7 +15,7 @@ from marketgame.experiments.certificate_files import CERTIFICATES
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.files.output_file import refuse_foreign, write_file
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_json
-from marketgame.results.loading import SWEEP, Run
+from marketgame.results.loading import SWEEP, Run, blamed_on_tables
 from marketgame.results.manifests import MANIFEST, DamagedFileError, place_of, read_manifest
 from marketgame.results.names import on_a_line
 
@@ -153,16 +153,17 @@ def page_of(folder: Path, files: InputFiles, *, exploitability: bool = False) ->
     for key in ("name", "status", "runs") if of_sweep else ("status",):
         if key not in run.manifest:
             raise InputError(f"{MANIFEST} in {folder} is damaged: it does not say {key!r}")
-    learned: list[Part] = []
-    if of_sweep or ("stances" in run.tables and not run.stances.empty):
-        from marketgame.experiments.sweep.report import learned_parts, sweep_page  # noqa: PLC0415
+    with blamed_on_tables(run):
+        learned: list[Part] = []
+        if of_sweep or ("stances" in run.tables and not run.stances.empty):
+            from marketgame.experiments.sweep.report import learned_parts, sweep_page  # noqa: PLC0415
 
-        learned = learned_parts(run, exploitability=exploitability, allow_code=files.allow_code)
-        if of_sweep:
-            return sweep_page(run, learned)
-    from marketgame.experiments.play.report import run_page  # noqa: PLC0415
+            learned = learned_parts(run, exploitability=exploitability, allow_code=files.allow_code)
+            if of_sweep:
+                return sweep_page(run, learned)
+        from marketgame.experiments.play.report import run_page  # noqa: PLC0415
 
-    return run_page(run, learned)
+        return run_page(run, learned)
 
 
 def _kind_of(folder: Path) -> object:

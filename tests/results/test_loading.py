@@ -16,7 +16,8 @@ import pytest
 
 from marketgame import results
 from marketgame.experiments.sweep.tables import SWEEP_TABLES
-from marketgame.results.loading import REQUIRED_COLUMNS, Run
+from marketgame.results.loading import REQUIRED_COLUMNS, Run, blamed_on_tables
+from marketgame.results.manifests import FILES, DamagedFileError
 from marketgame.simulation.recording.tables import TABLES
 
 REQUIRED = ("runs", "rounds", "players", "holdings", "trades", "events", "benchmarks")
@@ -196,3 +197,15 @@ def test_a_run_is_what_its_folder_held_when_it_was_loaded(folder: Path) -> None:
     for name, frame in expected.items():
         pd.testing.assert_frame_equal(run.tables[name], frame)
     assert run.goods == before.goods
+
+
+def test_tables_that_do_not_fit_each_other_are_damaged_unless_they_are_as_they_were_written(folder: Path) -> None:
+    run = results.load(folder)
+    assert FILES not in run.manifest
+    for wrong in (KeyError("round"), TypeError("no len()"), ZeroDivisionError(), IndexError("first\nline")):
+        with pytest.raises(DamagedFileError, match="they do not fit each other") as blamed, blamed_on_tables(run):
+            raise wrong
+        assert "\n" not in str(blamed.value)
+        written = Run(folder, {**run.manifest, FILES: {}}, run.tables)
+        with pytest.raises(type(wrong)), blamed_on_tables(written):
+            raise wrong

@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -52,8 +53,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         found = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
         assert found is not None
         yield found[0]
-        server.terminate()
+        # As when its terminal is closed: it ends in order, and with it whatever it has begun.
+        server.send_signal(signal.SIGHUP)
         server.communicate()
+    assert server.returncode == 0
 
 
 @pytest.fixture(scope="module")
