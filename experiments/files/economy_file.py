@@ -58,8 +58,9 @@ class FamilyTable(InputModel):
     holds: ClassVar[type[Valuation]]
 
     def sizes(self) -> dict[str, int]:
-        """Return the number of entries of every list, by its path in the table."""
-        return {path: size for key, value in self for path, size in _sizes(key, value)}
+        """Return the number of entries of every list that runs over goods, by its path in the table."""
+        blocks = {self.holds.keys()[name] for name in self.holds.blocks()}
+        return {path: size for key, value in self for path, size in _sizes(key, value, inner=key not in blocks)}
 
     def build(self) -> Valuation:
         """Return the valuation.
@@ -67,7 +68,15 @@ class FamilyTable(InputModel):
         Raises:
             ValueError: the parameters are not those of a valuation of the family; begins with the field's name.
         """
-        return self.holds(**{name: np.array(getattr(self, key)) for name, key in self.holds.keys().items()})
+        given = {name: getattr(self, key) for name, key in self.holds.keys().items()}
+        most = max((len(each) for name in self.holds.blocks() for each in given[name]), default=0)
+        for name in self.holds.blocks():
+            # A good of fewer blocks than others has more of nothing.
+            given[name] = [[*each, *[0.0] * (most - len(each))] for each in given[name]]
+        for name, key in self.holds.keys().items():
+            if key in self.model_fields_set:
+                given[name] = np.array(given[name])
+        return self.holds(**given)
 
 
 @cache
@@ -90,23 +99,30 @@ def valuation_document(valuation: Valuation) -> dict[str, Any]:
     listed = valuation.listed
     if not listed.is_exact():
         raise ValueError(NOT_EXACT.format(type(listed).__name__))
-    parameters = {key: getattr(listed, name).tolist() for name, key in listed.keys().items()}
+    defaults = {each.name: each.default for each in dataclasses.fields(listed)}
+    parameters = {
+        key: getattr(listed, name).tolist()
+        for name, key in listed.keys().items()
+        if not (getattr(listed, name) == defaults[name]).all()
+    }
     return {FAMILY: FAMILIES.called(type(listed)), **parameters}
 
 
 def _lists(field: dataclasses.Field[Any]) -> Any:
     """Return the type of a parameter's values: as many lists inside each other as it runs over goods."""
     annotation = bounded(float, field)
-    for _ in range(field.metadata["dimensions"]):
+    for _ in range(field.metadata["dimensions"] + field.metadata["blocks"]):
         annotation = GenericAlias(list, (annotation,))
     return annotation
 
 
-def _sizes(path: str, value: object) -> list[tuple[str, int]]:
+def _sizes(path: str, value: object, *, inner: bool) -> list[tuple[str, int]]:
     if not isinstance(value, list):
         return []
-    inner = (each for place, entry in enumerate(value) for each in _sizes(f"{path}[{place}]", entry))
-    return [(path, len(value)), *inner]
+    below = (
+        each for place, entry in enumerate(value) if inner for each in _sizes(f"{path}[{place}]", entry, inner=True)
+    )
+    return [(path, len(value)), *below]
 
 
 class TypeTable(InputModel):

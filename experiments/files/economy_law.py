@@ -69,7 +69,14 @@ def _between(field: dataclasses.Field[Any]) -> Any:
     return Annotated[list[bounded(float, field)], Field(min_length=2, max_length=2)]  # type: ignore[misc]
 
 
-type ValuationLawInput = Annotated[ValuationLawTable, Registered(FAMILIES, FAMILY, law_table_of)]
+def _of_numbers(family: type[Valuation]) -> bool:
+    return not family.blocks()
+
+
+type ValuationLawInput = Annotated[
+    ValuationLawTable,
+    Registered(FAMILIES, FAMILY, law_table_of, _of_numbers, "whose goods come in blocks, which no law draws"),
+]
 
 
 @read_from(EconomyLaw, "concentration", "allotment", "copies")

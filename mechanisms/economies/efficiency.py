@@ -41,10 +41,19 @@ OPTIMALITY_TOLERANCE = 1e-9
 LEAST_SHARE_AT_STAKE = 1e-6
 # By how much, relatively, the rounding of a sum of bundles may exceed the supply.
 FEASIBILITY_TOLERANCE = 1e-12
+# How near, relatively, a bundle is to a kink at which it stands; how far apart the ends of an interval of prices are.
+AT_KINK = 1e-9
+KINK_WIDTH = 1e-6
 # Profiles are solved in pieces so that the work arrays stay in the processor's cache and in memory.
 PROFILES_AT_ONCE = 1 << 13
 # From this many profiles on, the compiled kernel repays importing Numba and loading the compiled code.
 KERNEL_PAYS_FROM = 1 << 18
+
+
+KINKED_AND_JOINT = (
+    "somebody values goods jointly, and somebody's marginal values jump (steps, or abatement with an intercept); "
+    "efficient allocations of both together are not computed"
+)
 
 
 class UnprovenOptimumError(UnansweredError, ArithmeticError):
@@ -60,7 +69,9 @@ class EfficientAllocation:
         bundles: what each player gets of the goods other than the numeraire, ``(P, N, G)``, units.
         price: the supporting price, ``(P, L)``, numeraire per unit; the numeraire's own price, 1, comes last.
         lowest_price: the lower end of the supporting prices, ``(P, L)``. It is below ``price`` only for a good
-            that one player holds wholly: any price between leaves that player content with what there is.
+            that one player holds wholly, or where everybody who holds some is at a kink of its valuation: any price
+            between leaves them content with what they have. Where goods are used in fixed proportions it is the price,
+            though prices of several goods may support the allocation together.
         value_of_goods: the players' summed valuations, ``(P,)``, numeraire.
         welfare: the players' summed utilities, ``(P,)``: value of goods and all numeraire there is.
         optimality_gap: how far the dual bound lies above the value of goods, relative to what is at stake, ``(P,)``.
@@ -211,6 +222,8 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     # Good by good is exact even where a speck of a good is worth next to nothing, so one player who values goods
     # jointly does not take it from the profiles in which it has another type.
     one_by_one = table.separable_rows(rows).all(axis=-1)
+    if table.select(rows[~one_by_one]).kinked:
+        raise ValueError(KINKED_AND_JOINT)
     for chosen, allocate in ((one_by_one, allocate_good_by_good), (~one_by_one, allocate_by_interior_point)):
         if chosen.any():
             bundles[chosen], price[chosen] = allocate(table, rows[chosen], supply[chosen])
@@ -221,9 +234,15 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))
     price = _free_where_left_over(traders, held, price, _owned(economy, profiles))
     value = traders.value(held).sum(axis=0)
+    if traders.kinked:
+        price, lowest = _ends_at_kinks(traders, held, price, supply)
+    elif traders.by_activities:
+        lowest = price
+    else:
+        lowest = _lowest_price(traders, held, price, supply)
     answer.bundles[numbers] = np.moveaxis(held, 0, 1)
     answer.price[numbers, :-1], answer.price[numbers, -1] = price, 1
-    answer.lowest_price[numbers, :-1] = _lowest_price(traders, held, price, supply)
+    answer.lowest_price[numbers, :-1] = lowest
     answer.lowest_price[numbers, -1] = 1
     answer.value_of_goods[numbers] = value
     answer.welfare[numbers] = value + endowments[..., -1].sum(axis=-1)
@@ -278,6 +297,23 @@ def _lowest_price(traders: ValuationBatch, held: FloatArray, price: FloatArray, 
         return price
     marginal = np.where(holds_all, 0, traders.supergradient(held))
     return np.where(holds_all.any(axis=0), np.clip(marginal.max(axis=0), 0, price), price)
+
+
+def _ends_at_kinks(
+    traders: ValuationBatch, held: FloatArray, price: FloatArray, supply: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the highest and the lowest supporting prices, ``(P, G)``, where marginal values may jump.
+
+    Nobody would buy one more unit, and nobody sell its last one. Bundles are rounded: what lies this side of a kink by
+    rounding counts as the kink.
+    """
+    something = held > FEASIBILITY_TOLERANCE * supply
+    next_unit = traders.supergradient(np.where(something, held * (1 + AT_KINK), 0))
+    last_unit = np.where(something, traders.last_unit(held * (1 - AT_KINK)), np.inf)
+    lowest, highest = np.maximum(next_unit.max(axis=0), 0), last_unit.min(axis=0)
+    handed_out = held.sum(axis=0) >= (1 - AT_KINK) * supply
+    apart = handed_out & np.isfinite(highest) & (highest - lowest > KINK_WIDTH * highest)
+    return np.where(apart, highest, price), np.where(apart, lowest, price)
 
 
 def _solve_compiled(economy: Economy, answer: EfficientAllocation) -> IntegerArray:

@@ -7,6 +7,9 @@ the price p dual to supply and u dual to :math:`x \ge 0`. Its first-order condit
 
 as :math:`\mu \to 0`. Players meet only in the G supply constraints, so each Newton step inverts one small
 matrix per player and one for the prices. A final step on the goods actually held makes corners exact.
+
+Where somebody uses goods in fixed proportions, everybody's variables are the levels of its activities, of which
+:math:`A_i` says what they take of each good: :math:`A_i x_i` and :math:`A_i^\top p` stand for :math:`x_i` and p.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.economies.valuation import ValuationTable
 
 MOST_STEPS = 100
 # How much of the complementarity gap each step aims to keep, and how near the boundary it may go.
@@ -25,6 +29,10 @@ BOUNDARY_FRACTION = 0.99
 # The complementarity gap, relative to the value of the supply, at which the corners are known.
 GAP_REACHED = 1e-15
 POLISHING_STEPS = 4
+# By how much prices that are not decided are kept where they are.
+EVENLY = 1e-15
+# Goods that are used together are looked for where there is some of each.
+NEEDED_AND_MISSING = "somebody uses goods in fixed proportions, and of one of the goods nobody owns anything"
 # A bundle or a price below this share of the supply, or of its value, may stand for nothing.
 NEGLIGIBLE = 1e-12
 
@@ -50,6 +58,12 @@ def allocate_by_interior_point(
     # In shares of the supply every good weighs what it is worth, whatever its unit.
     unit = np.max(supply, axis=0, initial=0.0)
     unit = np.where(unit > 0, unit, 1.0)
+    if isinstance(table, ValuationTable) and table.select(rows).by_activities:
+        if not (supply > 0).all():
+            raise ValueError(NEEDED_AND_MISSING)
+        activities = _InActivities(table, unit)
+        levels, worth = _allocate(activities, rows, supply / unit)
+        return activities.used(rows, levels) * unit, worth / unit
     shares, worth = _allocate_shares(_InUnits(table, unit), rows, supply / unit)
     return shares * unit, worth / unit
 
@@ -81,6 +95,58 @@ class _InUnits:
 
     def curvature(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         return self.table.curvature(rows, bundles * self.unit) * self.unit[:, None] * self.unit
+
+
+@dataclass(frozen=True)
+class _InActivities:
+    """Valuations of the levels of activities, in units in which each takes at most one unit of any good."""
+
+    table: ValuationTable
+    unit: FloatArray  # of goods, (G,)
+
+    def uses(self, rows: IntegerArray) -> FloatArray:
+        """Return what a unit of each activity takes of each good, ``(..., G, G)``."""
+        return self._uses(rows) * self._units(rows)[..., None, :]
+
+    def _uses(self, rows: IntegerArray) -> FloatArray:
+        return self.table.select(rows).uses() / self.unit[:, None]
+
+    def _units(self, rows: IntegerArray) -> FloatArray:
+        most = self._uses(rows).max(axis=-2)
+        return 1 / np.where(most > 0, most, 1)
+
+    def used(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        """Return the goods that levels ``(..., G)`` of activities take, ``(..., G)``."""
+        return (self.uses(rows) @ levels[..., None])[..., 0]
+
+    def supergradient(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        units = self._units(rows)
+        return self.table.select(rows).gradient_of_activities(levels * units) * units
+
+    def curvature(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        units = self._units(rows)
+        curved = self.table.select(rows).curvature_of_activities(levels * units)
+        return curved * units[..., :, None] * units[..., None, :]
+
+
+def _used(table: ConcaveValuations, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+    """Return the goods that players hold, ``(P, N, G)``: what their activities take, or themselves."""
+    return table.used(rows, levels) if isinstance(table, _InActivities) else levels
+
+
+def _charged(table: ConcaveValuations, rows: IntegerArray, price: FloatArray) -> FloatArray:
+    """Return what goods cost, ``(P, 1, G)``, or a unit of each activity, ``(P, N, G)``."""
+    if isinstance(table, _InActivities):
+        return (np.swapaxes(table.uses(rows), -1, -2) @ price[:, None, :, None])[..., 0]
+    return price[:, None, :]
+
+
+def _of_goods(table: ConcaveValuations, rows: IntegerArray, inverse: FloatArray) -> FloatArray:
+    """Return by how much what players hold of each good moves with prices, ``(P, N, G, G)``."""
+    if isinstance(table, _InActivities):
+        uses = table.uses(rows)
+        return uses @ inverse @ np.swapaxes(uses, -1, -2)
+    return inverse
 
 
 @dataclass(frozen=True)
@@ -149,10 +215,12 @@ class _Point:
 def _central_start(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> _Point:
     share = supply / (rows.shape[-1] + 1)
     bundles = np.broadcast_to(share[:, None, :], (*rows.shape, supply.shape[-1])).copy()
+    if isinstance(table, _InActivities):
+        bundles = np.broadcast_to(share.min(axis=-1)[:, None, None], bundles.shape).copy()
     gradient = table.supergradient(rows, bundles)
     floor = 0.1 * _scale(np.abs(gradient).max(axis=(-1, -2)))[:, None]
     price = np.maximum(gradient.max(axis=-2), floor)
-    reduced = price[:, None, :] - gradient + floor[:, None, :]
+    reduced = np.maximum(_charged(table, rows, price) - gradient, 0) + floor[:, None, :]
     return _Point(bundles, share, price, reduced)
 
 
@@ -169,12 +237,16 @@ def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatAr
     target = CENTRING * point.gap()[:, None] / pairs
     curvature = table.curvature(rows, x) + (u / x)[..., None] * np.eye(x.shape[-1])
     inverse = np.linalg.inv(curvature)
-    stationarity = table.supergradient(rows, x) - p[:, None, :] + target[:, None, :] / x
+    stationarity = table.supergradient(rows, x) - _charged(table, rows, p) + target[:, None, :] / x
     free_move = (inverse @ stationarity[..., None])[..., 0]
-    shortfall = supply - x.sum(axis=-2) - target / p
-    price_matrix = inverse.sum(axis=-3) + (w / p)[..., None] * np.eye(x.shape[-1])
-    price_move = np.linalg.solve(price_matrix, (free_move.sum(axis=-2) - shortfall)[..., None])[..., 0]
-    move = free_move - (inverse @ price_move[:, None, :, None])[..., 0]
+    shortfall = supply - _used(table, rows, x).sum(axis=-2) - target / p
+    price_matrix = _of_goods(table, rows, inverse).sum(axis=-3) + (w / p)[..., None] * np.eye(x.shape[-1])
+    wanted = _used(table, rows, free_move).sum(axis=-2) - shortfall
+    if isinstance(table, _InActivities):
+        price_move = _solved_evenly(price_matrix, wanted)
+    else:
+        price_move = np.linalg.solve(price_matrix, wanted[..., None])[..., 0]
+    move = free_move - (inverse @ _charged(table, rows, price_move)[..., None])[..., 0]
     reduced_move = target[:, None, :] / x - u - u / x * move
     waste_move = target / p - w - w / p * price_move
     length = np.minimum(
@@ -183,6 +255,17 @@ def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatAr
     )
     each, every = length[:, None], length[:, None, None]
     return _Point(x + every * move, w + each * waste_move, p + each * price_move, u + every * reduced_move)
+
+
+def _solved_evenly(matrix: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the solution of positive definite equations, ``(P, G)``, each good in units in which it moves by one.
+
+    Where fewer activities than goods decide, prices of single goods are hardly decided, and a little more in the
+    equation of every good decides them.
+    """
+    own = np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1))
+    even = matrix / own[..., :, None] / own[..., None, :] + EVENLY * np.eye(own.shape[-1])
+    return np.asarray(np.linalg.solve(even, (wanted / own)[..., None])[..., 0] / own)
 
 
 def _longest_step(values: FloatArray, moves: FloatArray) -> FloatArray:
@@ -221,8 +304,8 @@ def _best(
     bundles, prices = (np.maximum(np.stack(parts), 0) for parts in zip(*answers, strict=True))
     losses = []
     for held, price in zip(bundles, prices, strict=True):
-        surplus = table.supergradient(rows, held) - price[:, None, :]
-        spare = supply - held.sum(axis=-2)
+        surplus = table.supergradient(rows, held) - _charged(table, rows, price)
+        spare = supply - _used(table, rows, held).sum(axis=-2)
         with np.errstate(invalid="ignore"):
             regret = np.where(surplus > 0, surplus * np.maximum(supply[:, None, :] - held, 0), -surplus * held)
         loss = regret.sum(axis=(-1, -2)) + (price * np.abs(spare)).sum(axis=-1)
@@ -245,13 +328,13 @@ def _polish(
         both = held[..., :, None] & held[..., None, :]
         curvature = np.where(both, table.curvature(rows, bundles), identity)
         inverse = np.where(both, np.linalg.pinv(curvature, hermitian=True), 0)
-        stationarity = np.where(held, table.supergradient(rows, bundles) - price[:, None, :], 0)
+        stationarity = np.where(held, table.supergradient(rows, bundles) - _charged(table, rows, price), 0)
         free_move = (inverse @ stationarity[..., None])[..., 0]
-        shortfall = supply - bundles.sum(axis=-2)
+        shortfall = supply - _used(table, rows, bundles).sum(axis=-2)
         charged_both = charged[..., :, None] & charged[..., None, :]
-        price_matrix = np.where(charged_both, inverse.sum(axis=-3), identity)
-        wanted = np.where(charged, free_move.sum(axis=-2) - shortfall, 0)
+        price_matrix = np.where(charged_both, _of_goods(table, rows, inverse).sum(axis=-3), identity)
+        wanted = np.where(charged, _used(table, rows, free_move).sum(axis=-2) - shortfall, 0)
         price_move = (np.linalg.pinv(price_matrix, hermitian=True) @ wanted[..., None])[..., 0]
-        bundles = bundles + free_move - (inverse @ price_move[:, None, :, None])[..., 0]
+        bundles = bundles + free_move - (inverse @ _charged(table, rows, price_move)[..., None])[..., 0]
         price = price + price_move
     return bundles, price

@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import StrEnum
 
 import numpy as np
@@ -71,8 +71,8 @@ class ValuationLaw:
 
     Attributes:
         family: of valuations.
-        ranges: of each of its parameters, by the name of its field. A matrix has numbers from its range on the
-            diagonal, to which the square of a normal matrix is added.
+        ranges: of each of its parameters that has no default, by the name of its field. A matrix has numbers from its
+            range on the diagonal, to which the square of a normal matrix is added.
         mixing: the standard deviation of the entries of that normal matrix; 0 for goods that do not bear on each other.
         faint: the probability that a good is of a tenth of the use: so much is left of the first list of numbers.
         portion: of the players who value goods by this law.
@@ -101,23 +101,31 @@ class ValuationLaw:
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self)
-        if set(self.ranges) != set(self.family.dimensions()):
-            wanted = sorted(self.family.dimensions())
+        if self.family.blocks():
+            raise ValueError(f"the goods of {self.family.__name__} come in blocks, which no law draws")
+        defaults = {each.name: each.default for each in fields(self.family) if each.default is not MISSING}
+        if set(self.ranges) | set(defaults) != set(self.family.dimensions()):
+            wanted = sorted(set(self.family.dimensions()) - set(defaults))
             raise ValueError(f"ranges are for {sorted(self.ranges)}; they must be for {wanted}")
         for name, (low, high) in self.ranges.items():
             _refuse_empty(self.family.keys()[name], low, high)
+        # What always is what it is without being given takes nothing from the generator.
+        drawn = {name: each for name, each in self.ranges.items() if each != (defaults.get(name),) * 2}
+        object.__setattr__(self, "ranges", drawn)
 
     def draw(self, goods: int, generator: np.random.Generator) -> Valuation:
         """Return a valuation of so many goods beside the numeraire."""
         dimensions, drawn = self.family.dimensions(), dict[str, FloatArray]()
-        for name in (name for name, dimension in dimensions.items() if dimension > 1):
+        for name in (name for name, dimension in dimensions.items() if dimension > 1 and name in self.ranges):
             mixing: FloatArray = self.mixing * generator.normal(size=(goods, goods))
             drawn[name] = mixing @ mixing.T + np.diag(generator.uniform(*self.ranges[name], goods))
-        lists = [name for name, dimension in dimensions.items() if dimension == 1]
+        lists = [name for name, dimension in dimensions.items() if dimension == 1 and name in self.ranges]
         for place, name in enumerate(lists):
             drawn[name] = generator.uniform(*self.ranges[name], goods)
             if self.faint and place == 0:
                 drawn[name] = drawn[name] * generator.choice([0.1, 1.0], goods, p=[self.faint, 1.0 - self.faint])
+        for name in (name for name, dimension in dimensions.items() if dimension == 0 and name in self.ranges):
+            drawn[name] = np.array(generator.uniform(*self.ranges[name]))
         return self.family(**drawn)
 
 

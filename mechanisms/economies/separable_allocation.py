@@ -1,8 +1,9 @@
 r"""Efficient allocation of goods that enter valuations one by one: a price for each good by Newton's method.
 
-At price p player i takes :math:`d_i(p)`, the least maximiser of :math:`v_i(q) - pq`. In every family demand is
-a convex decreasing function of the price, so Newton's method started at a price where demand covers supply
-climbs to the market-clearing price without ever passing it.
+At price p player i takes :math:`d_i(p)`, the least maximiser of :math:`v_i(q) - pq`. In families without kinks demand
+is a convex decreasing function of the price, so Newton's method started at a price where demand covers supply
+climbs to the market-clearing price without ever passing it. Where demand jumps or stands still it may, and bisection
+takes its place; whoever jumps at the price divides what the others leave.
 
 Inside, players come before profiles, ``(N, P, G)``: sums over players then add long rows.
 """
@@ -24,6 +25,10 @@ from marketgame.mechanisms.economies.valuations import Abatement, DiagonalQuadra
 MOST_STEPS = 200
 # Prices closer than this, relatively, are equal: the rounding of a sum of a few demands.
 PRICE_TOLERANCE = 4 * np.finfo(np.float64).eps
+# Prices so much, relatively, above and below another one show whose demand jumps there; of what share of the supply a
+# jump is no rounding.
+JUST_BESIDE = 1e-12
+DIVIDED = 1e-9
 # A bundle this close, relatively, to the whole supply is the whole supply.
 WHOLE_SUPPLY = 1 - 1e-12
 # Why there is no efficient allocation, nor a price, of a good of which there is none.
@@ -51,7 +56,11 @@ def allocate_good_by_good(
     if not np.isfinite(high).all():
         raise ValueError(WORTH_INFINITELY_MUCH)
     price = _clearing_price(market, low, high)
-    return np.moveaxis(market.share_out(price), 0, 1), price
+    if market.traders.kinked:
+        bundles, price = market.share_out_at_jumps(price)
+    else:
+        bundles = market.share_out(price)
+    return np.moveaxis(bundles, 0, 1), price
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,29 @@ class _Market:
         # Of a good of which there is none, rounding must not hand out a speck: nobody gets more than there is.
         shares: FloatArray = np.clip(demand + correction * weights, 0, self.supply)
         return shares
+
+    def share_out_at_jumps(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return bundles that fit the supply, ``(N, P, G)``, and the price, exactly, at which somebody's demand jumps.
+
+        Demand just above the price is given; of what is demanded only just below it everybody gets the same share.
+        """
+        least = np.minimum(self.traders.demand(price * (1 + JUST_BESIDE)), self.supply)
+        most = np.minimum(self.traders.demand(price * (1 - JUST_BESIDE)), self.supply)
+        jump = np.maximum(most - least, 0)
+        total, left = jump.sum(axis=0), np.maximum(self.supply - least.sum(axis=0), 0)
+        share = np.clip(left / np.where(total > 0, total, 1), 0, 1)
+        divided = jump > DIVIDED * self.supply
+        worth = np.where(divided, self.traders.supergradient(least + 0.5 * jump), 0).max(axis=0)
+        exactly = divided.any(axis=0) & (np.abs(worth - price) <= 2 * JUST_BESIDE * price)
+        price = np.where(exactly, worth, price)
+        # At a price that is known exactly whoever does not jump wants what it wants, and at price zero everybody.
+        wanted = self.traders.demand(price)
+        jump = np.where(divided, np.maximum(most - wanted, 0), 0)
+        total, left = jump.sum(axis=0), np.maximum(self.supply - wanted.sum(axis=0), 0)
+        divided_anew = wanted + np.clip(left / np.where(total > 0, total, 1), 0, 1) * jump
+        bundles = np.where(share < 1, least + share * (most - least), most)
+        bundles = np.where(price > 0, np.where(exactly, divided_anew, bundles), wanted)
+        return np.minimum(bundles, self.supply), price
 
 
 def _clearing_price(market: _Market, low: FloatArray, high: FloatArray) -> FloatArray:
@@ -146,7 +178,7 @@ def type_tables(economy: Economy) -> TypeTables | None:
 
 def _tabulated(economy: Economy) -> TypeTables | None:
     """Compute what `type_tables` returns."""
-    families = [{CODES.get(type(kind.valuation.simplified())) for kind in player.types} for player in economy.players]
+    families = [{_code(kind.valuation.simplified()) for kind in player.types} for player in economy.players]
     codes = [code for family in families for code in family if code is not None]
     if any(len(family) > 1 for family in families) or len(codes) < len(families):
         return None
@@ -161,6 +193,11 @@ def _tabulated(economy: Economy) -> TypeTables | None:
     columns[:-1, 1] = lowest_prices.T
     columns[:-1, 2:] = np.stack([_coefficients(valuation) for valuation in table.valuations]).transpose(2, 1, 0)
     return TypeTables(np.array(codes), np.array(economy.first_rows), columns)
+
+
+def _code(valuation: Valuation) -> int | None:
+    """Return the code of a valuation's family, or none if the kernel does not know its formula."""
+    return None if valuation.kinked else CODES.get(type(valuation))
 
 
 def _coefficients(valuation: Valuation) -> FloatArray:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Set as AbstractSet
+from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, Self, override
@@ -48,18 +49,28 @@ REFUSED_BY = {
 
 
 def coefficient(
-    meaning: str, *, dimensions: int = 1, key: str = "", gt: float | None = None, ge: float | None = None
+    meaning: str,
+    *,
+    dimensions: int = 1,
+    blocks: bool = False,
+    default: float | None = None,
+    key: str = "",
+    gt: float | None = None,
+    ge: float | None = None,
 ) -> Any:
     """Return the field of a family's parameter.
 
     Args:
         meaning: one line, with the unit.
         dimensions: how often it runs over the goods: 0 for one number, 1 for one for each good, 2 for a matrix.
+        blocks: whether there is a list of numbers, block by block, in each of its places.
+        default: what every entry is where the parameter is left out; it must be given without one.
         key: what files call it; as the field if empty.
         gt: what every entry must be greater than.
         ge: what every entry must be at least.
     """
-    return field(metadata={**parameter(meaning, key=key, gt=gt, ge=ge), "dimensions": dimensions})
+    metadata = {**parameter(meaning, key=key, gt=gt, ge=ge), "dimensions": dimensions, "blocks": blocks}
+    return field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +91,12 @@ class Valuation(ABC):
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        arrays = _fitting({each.name: getattr(self, each.name) for each in fields(self)}, self.dimensions())
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        alike = next(np.shape(given[name]) for name, runs in self.dimensions().items() if runs)
+        for each in fields(self):
+            if each.default is not MISSING and given[each.name] is each.default:
+                given[each.name] = np.full(alike, each.default)
+        arrays = _fitting(given, self.dimensions(), self.blocks())
         for each in fields(self):
             array = arrays[each.name]
             for bound, (refused, words) in REFUSED_BY.items():
@@ -104,6 +120,11 @@ class Valuation(ABC):
         """Return how often each parameter runs over the goods, by the name of its field."""
         return {each.name: each.metadata["dimensions"] for each in fields(cls)}
 
+    @classmethod
+    def blocks(cls) -> frozenset[str]:
+        """Return the parameters that are lists, block by block, for each good."""
+        return frozenset(each.name for each in fields(cls) if each.metadata["blocks"])
+
     @property
     def listed(self) -> Valuation:
         """An equal valuation of a family that has a name; this one, unless it is only computed with."""
@@ -113,6 +134,27 @@ class Valuation(ABC):
     def separable(self) -> bool:
         """Whether the goods enter one by one, so that demand for a good depends on its own price alone."""
         return False
+
+    @property
+    def kinked(self) -> bool:
+        """Whether marginal values may jump, so that one more unit and the last one are not worth the same."""
+        return False
+
+    @property
+    def uses(self) -> FloatArray:
+        """What a unit of each activity takes of each good, ``(..., G of goods, G of activities)``.
+
+        A family in which it is not one for one is valued by activities, in which it has no kinks.
+        """
+        name = next(name for name, dimensions in self.dimensions().items() if dimensions)
+        inner = self.dimensions()[name] + (name in self.blocks())
+        batch = np.shape(getattr(self, name))[: np.ndim(getattr(self, name)) - inner]
+        return np.broadcast_to(np.eye(self.goods), (*batch, self.goods, self.goods))
+
+    @property
+    def by_activities(self) -> bool:
+        """Whether goods are valued for the activities that use them."""
+        return type(self).uses is not Valuation.uses
 
     def simplified(self) -> Valuation:
         """Return an equal valuation of the simplest family that holds it."""
@@ -188,6 +230,18 @@ class Valuation(ABC):
         """Return a gradient, ``(..., G)``, of the least concave majorant under free disposal."""
         return self.gradient(bundles)
 
+    def gradient_of_activities(self, levels: FloatArray) -> FloatArray:
+        """Return what more of each activity is worth, ``(..., G)``, below zero for what is none."""
+        return self.supergradient(levels)
+
+    def curvature_of_activities(self, levels: FloatArray) -> FloatArray:
+        """Return minus the Hessian by activities, ``(..., G, G)``."""
+        return self.curvature(levels)
+
+    def last_unit(self, bundles: FloatArray) -> FloatArray:
+        """Return what the last unit of each good is worth, ``(..., G)``; as the next one where nothing jumps."""
+        return self.supergradient(bundles)
+
     def dispose(self, bundles: FloatArray) -> FloatArray:
         """Return what is kept of bundles, ``(..., G)``, whose excess is worth nothing."""
         return bundles
@@ -235,11 +289,34 @@ class Valuation(ABC):
         """
         raise ValueError(NOT_EXACT.format(type(self).__name__))
 
+    def exact_surplus(self, price: Bundle, limit: Bundle, near: Bundle) -> Fraction | None:
+        """Return a bound on v(q) - p q over bundles from nothing to a limit, by the tangent at a bundle near the best.
+
+        Args:
+            price: numeraire per unit, ``(G,)``.
+            limit: units, ``(G,)``.
+            near: a bundle between nothing and the limit, ``(G,)``.
+
+        Returns:
+            The bound, numeraire; none if the tangent is vertical.
+
+        Raises:
+            ValueError: the family's formula is not given in rational numbers.
+        """
+        found, gradient = self.exact_tangent(near)
+        for p, most, quantity, marginal in zip(price, limit, near, gradient, strict=True):
+            if marginal is None:
+                if most > 0:
+                    return None
+                continue
+            found += _above(p, most, quantity, marginal) - p * quantity
+        return found
+
     @property
     def goods(self) -> int:
         """The number of goods without the numeraire."""
         name = next(name for name, dimensions in self.dimensions().items() if dimensions)
-        return int(getattr(self, name).shape[-1])
+        return int(getattr(self, name).shape[-2 if name in self.blocks() else -1])
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -285,6 +362,32 @@ class SeparableValuation(Valuation):
         """Return the parameters of a good as the rational numbers that they are, in the order of the fields."""
         return exact(getattr(self, name)[good] for name in self.parameter_names())
 
+    def exact_kinks(self, good: int) -> list[tuple[Fraction, Fraction, Fraction | None]]:
+        """Return where marginal values of a good jump: quantity, what the next unit is worth, and what the last one.
+
+        The last may be none: what nothing is held of has no last unit.
+        """
+        return []
+
+    @override
+    def exact_surplus(self, price: Bundle, limit: Bundle, near: Bundle) -> Fraction | None:
+        kinks = [self.exact_kinks(good) for good in range(self.goods)]
+        if not any(kinks):
+            return super().exact_surplus(price, limit, near)
+        found, (_, gradient) = Fraction(0), self.exact_tangent(near)
+        # At a kink every slope between the two is that of a tangent, the price where it lies between.
+        for good, (p, most, quantity, marginal) in enumerate(zip(price, limit, near, gradient, strict=True)):
+            lines = [] if marginal is None else [(quantity, marginal)]
+            for place, after, before in kinks[good]:
+                lines.append((place, max(after, p if before is None else min(before, p))))
+            bounds = [
+                self.exact_term(good, place)[0] - p * place + _above(p, most, place, slope) for place, slope in lines
+            ]
+            if not bounds and most > 0:
+                return None
+            found += min(bounds, default=Fraction(0))
+        return found
+
     @override
     def exact_value(self, bundle: Bundle) -> Fraction:
         return sum((self.exact_term(good, quantity)[0] for good, quantity in enumerate(bundle)), Fraction(0))
@@ -319,19 +422,29 @@ class SeparableValuation(Valuation):
         return self._gain_less_expense(start, prices, np.minimum(self.demand(prices), limit))
 
 
-def _fitting(parameters: Mapping[str, ArrayLike], dimensions: Mapping[str, int]) -> dict[str, FloatArray]:
-    """Return parameters as arrays, all of one batch and for the same goods.
+def _above(price: Fraction, limit: Fraction, quantity: Fraction, slope: Fraction) -> Fraction:
+    """Return by how much a line's surplus at a price is larger, at one end of what can be held, than at a quantity."""
+    return max((slope - price) * (limit - quantity), (price - slope) * quantity)
+
+
+def _fitting(
+    parameters: Mapping[str, ArrayLike], dimensions: Mapping[str, int], blocks: AbstractSet[str]
+) -> dict[str, FloatArray]:
+    """Return parameters as arrays, all of one batch and for the same goods, and blocks.
 
     Raises:
         ValueError: one is not; begins with its name.
     """
     first = next(name for name, runs in dimensions.items() if runs)
-    given = finite_array(first, parameters[first], (None,) * dimensions[first])
-    goods, batch = given.shape[-1], given.shape[: given.ndim - dimensions[first]]
+    given = finite_array(first, parameters[first], (None,) * (dimensions[first] + (first in blocks)))
+    listed = given.shape[-1:] if first in blocks else ()
+    whole = given.ndim - len(listed)
+    goods, batch = given.shape[whole - 1], given.shape[: whole - dimensions[first]]
     arrays = {}
     for name, runs in dimensions.items():
-        array = finite_array(name, parameters[name], (goods,) * runs if runs > 1 else (None,) * runs)
-        if array.shape != batch + (goods,) * runs:
+        inner = listed if name in blocks else ()
+        array = finite_array(name, parameters[name], (goods,) * runs if runs > 1 else (None,) * (runs + len(inner)))
+        if array.shape != batch + (goods,) * runs + inner:
             together = "have the same" if runs == dimensions[first] else "go together"
             raise ValueError(f"{name} has shape {array.shape}, {first} {given.shape}; they must {together}")
         arrays[name] = array
@@ -484,6 +597,33 @@ class ValuationBatch:
     def supergradient(self, bundles: FloatArray) -> FloatArray:
         """Return gradients, ``(..., G)``, of the least concave majorants under free disposal."""
         return self._evaluate((self.goods,), lambda part, q: part.supergradient(q), bundles)
+
+    def last_unit(self, bundles: FloatArray) -> FloatArray:
+        """Return what the last unit of each good is worth, ``(..., G)``, at bundles ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, q: part.last_unit(q), bundles)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether somebody's marginal values of a good may jump whatever else it has."""
+        return any(part.kinked for part, _ in self.parts if part.separable)
+
+    @property
+    def by_activities(self) -> bool:
+        """Whether somebody values goods for the activities that use them."""
+        return any(part.by_activities for part, _ in self.parts)
+
+    def uses(self) -> FloatArray:
+        """Return what a unit of each activity takes of each good, ``(..., G, G)``."""
+        nothing = np.zeros(self.goods)
+        return self._evaluate((self.goods, self.goods), lambda part, _: np.asarray(part.uses), nothing)
+
+    def gradient_of_activities(self, levels: FloatArray) -> FloatArray:
+        """Return what more of each activity is worth, ``(..., G)``."""
+        return self._evaluate((self.goods,), lambda part, q: part.gradient_of_activities(q), levels)
+
+    def curvature_of_activities(self, levels: FloatArray) -> FloatArray:
+        """Return minus the Hessians by activities, ``(..., G, G)``."""
+        return self._evaluate((self.goods, self.goods), lambda part, q: part.curvature_of_activities(q), levels)
 
     def dispose(self, bundles: FloatArray) -> FloatArray:
         """Return what is kept, ``(..., G)``, of bundles whose excess is worth nothing."""

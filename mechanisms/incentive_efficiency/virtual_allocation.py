@@ -115,11 +115,15 @@ class CombinedValuations:
     def curvature_bounds(self, row: int, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return bounds of a separable sum's curvature on the cells between edges ``(K + 1, G)``, ``(K, G)`` each.
 
-        Curvature falls with the quantity in every separable family, so it is largest where a cell begins.
+        Curvature falls with the quantity in every separable family, so it is largest where a cell begins. Where
+        marginal values jump it has no bound.
         """
         low, high = np.zeros(edges[1:].shape), np.zeros(edges[1:].shape)
         for member in np.flatnonzero(self.weights[row]):
             weight = self.weights[row, member]
+            if self.table.valuations[member].kinked:
+                low, high = (low, np.full_like(high, np.inf)) if weight > 0 else (np.full_like(low, -np.inf), high)
+                continue
             matrices = self.table.curvature(np.full(len(edges), member), edges)
             terms = weight * np.diagonal(matrices, axis1=-2, axis2=-1)
             low += np.minimum(terms[:-1], terms[1:])
@@ -225,7 +229,7 @@ def _proven_concave(combined: CombinedValuations, row: int, most: FloatArray) ->
     family = type(valuations[0])
     if all(type(valuation) is family for valuation in valuations) and family.stack(valuations).concave_sum(weights):
         return True
-    if not all(valuation.separable for valuation in valuations):
+    if not all(valuation.separable for valuation in valuations) or any(valuation.kinked for valuation in valuations):
         return False
     edges = np.linspace(np.zeros_like(most), most, GRID_CELLS + 1)
     low, high = combined.curvature_bounds(row, edges)

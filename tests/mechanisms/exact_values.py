@@ -87,10 +87,12 @@ def _exponential(start: Decimal, end: Decimal, weight: Decimal, rate: Decimal) -
     return gain, abs(gain) * (1 + rate * min(start, end))
 
 
-def _abatement(start: Decimal, end: Decimal, a: Decimal, b: Decimal, reference: Decimal) -> tuple[Decimal, Decimal]:
+def _abatement(
+    start: Decimal, end: Decimal, a: Decimal, b: Decimal, reference: Decimal, intercept: Decimal
+) -> tuple[Decimal, Decimal]:
     before, after = max(reference - start, Decimal(0)), max(reference - end, Decimal(0))
-    terms = a / 3 * (before**3 - after**3), b / 2 * (before**2 - after**2)
-    return terms[0] + terms[1], abs(terms[0]) + abs(terms[1])
+    terms = a / 3 * (before**3 - after**3), b / 2 * (before**2 - after**2), intercept * (before - after)
+    return sum(terms, Decimal(0)), sum(map(abs, terms), Decimal(0))
 
 
 def _linear(start: Decimal, end: Decimal, value: Decimal) -> tuple[Decimal, Decimal]:

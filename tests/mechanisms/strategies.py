@@ -20,7 +20,17 @@ from marketgame.mechanisms.economies import valuations
 from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, IndependentPrior, Prior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
-from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    ConstantElasticity,
+    Exponential,
+    FixedProportions,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+    Steps,
+)
 
 NUMERAIRE = 50.0
 
@@ -83,6 +93,27 @@ def linears(draw: st.DrawFn, goods: int) -> Linear:
 
 
 @st.composite
+def steps(draw: st.DrawFn, goods: int) -> Steps:
+    count = draw(st.integers(1, 3))
+    worth = draw(arrays(np.float64, (goods, count), elements=floats(0.0, 6.0)))
+    return Steps(np.sort(worth)[:, ::-1], draw(arrays(np.float64, (goods, count), elements=floats(0.0, 2.0))))
+
+
+@st.composite
+def fixed_proportions(draw: st.DrawFn, goods: int) -> FixedProportions:
+    worth, falling = draw(floats(0.5, 9.0)), draw(floats(0.0, 3.0))
+    return FixedProportions(np.array(worth), np.array(falling), draw(vectors(goods, 0.5, 2.0)))
+
+
+@st.composite
+def constant_elasticities(draw: st.DrawFn, goods: int) -> ConstantElasticity:
+    """Substitutes and complements."""
+    rho = draw(st.one_of(floats(0.1, 0.9), floats(-3.0, -0.2)))
+    scale, degree = draw(floats(1.0, 5.0)), draw(floats(0.1, 0.9))
+    return ConstantElasticity(np.array(scale), draw(vectors(goods, 0.3, 3.0)), np.array(rho), np.array(degree))
+
+
+@st.composite
 def within_bounds(draw: st.DrawFn, goods: int, family: type[Valuation]) -> Valuation:
     """A valuation of any family, each parameter within what its field says."""
     parameters: dict[str, FloatArray] = {}
@@ -109,16 +140,28 @@ WITH_CARE: Mapping[type[Valuation], Callable[[int], st.SearchStrategy[Valuation]
     Abatement: abatements,
     Linear: linears,
 }
+# Families whose slope jumps, or is not finite where nothing is held of a good: `test_kinked_valuations` is about them.
+APART = (Steps, FixedProportions, ConstantElasticity)
 FAMILIES: Families = {
     "diagonal quadratic": diagonal_quadratics,
-    **{family.name: WITH_CARE.get(family, partial(within_bounds, family=family)) for family in valuations.FAMILIES.own},
+    **{
+        family.name: WITH_CARE.get(family, partial(within_bounds, family=family))
+        for family in valuations.FAMILIES.own
+        if family not in APART
+    },
+}
+EVERY: Families = {
+    **FAMILIES,
+    Steps.name: steps,
+    FixedProportions.name: fixed_proportions,
+    ConstantElasticity.name: constant_elasticities,
 }
 SEPARABLE: Families = {
     "diagonal quadratic": diagonal_quadratics,
     **{
         family.name: FAMILIES[family.name]
         for family in valuations.FAMILIES.own
-        if issubclass(family, SeparableValuation)
+        if issubclass(family, SeparableValuation) and family not in APART
     },
 }
 SMOOTH: Families = {name: family for name, family in SEPARABLE.items() if name != "linear"}

@@ -390,7 +390,7 @@ class PlainContract:
 
 
 def surplus(valuation: Valuation, price: Bundle, limit: Bundle, near: Bundle) -> Fraction | None:
-    """Return a bound on v(q) - p q over bundles from nothing to a limit, by the tangent at a bundle near the best.
+    """Return a bound on v(q) - p q over bundles from nothing to a limit, by a tangent near the best.
 
     Args:
         valuation: v.
@@ -401,14 +401,8 @@ def surplus(valuation: Valuation, price: Bundle, limit: Bundle, near: Bundle) ->
     Returns:
         The bound, numeraire; none if the tangent is vertical.
     """
-    found, gradient = valuation.exact_tangent(near)
-    for p, most, quantity, marginal in zip(price, limit, near, gradient, strict=False):
-        if marginal is None:
-            if most > 0:
-                return None
-            continue
-        found += max((marginal - p) * (most - quantity), (p - marginal) * quantity) - p * quantity
-    return found
+    goods = valuation.goods
+    return valuation.exact_surplus(price[:goods], limit[:goods], near[:goods])
 
 
 def _worth(valuation: Valuation, price: Bundle, bundle: Bundle) -> Fraction:

@@ -194,12 +194,17 @@ class Exponential(SeparableValuation):
 
 @dataclass(frozen=True, eq=False)
 class Abatement(SeparableValuation):
-    r"""v(q) = -Σ (a m³/3 + b m²/2), m = max(reference - q, 0): permits save abatement.
+    r"""v(q) = -Σ (a m³/3 + b m²/2 + intercept m), m = max(reference - q, 0): permits save abatement.
 
     Holding q permits, a player abates the rest m of its reference emissions at marginal cost
-    :math:`a m^2 + b m`. With a slightly negative b the first :math:`-b/a` units of abatement earn money, and
-    v is concave only where :math:`m \ge -b/(2a)`; at every price from zero up the player then abates at
-    least :math:`-b/a`, so demand still is a single bundle.
+    :math:`a m^2 + b m + c`, c being the intercept. Where that is above 0, so is the cost of the first unit of
+    abatement, and the value of permits has a kink at the reference: any price from 0 to c leaves a player there. With a
+    slightly negative b the first :math:`-b/a` units of abatement earn money, and v is concave only where
+    :math:`m \ge -b/(2a)`; at every price from zero up the player then abates at least :math:`-b/a`, so demand still is
+    a single bundle.
+
+    Raises:
+        ValueError: also, b is below 0 where there is an intercept.
     """
 
     name: ClassVar[str] = "abatement"
@@ -207,6 +212,19 @@ class Abatement(SeparableValuation):
     a: FloatArray = coefficient("marginal cost of abating m is a m² + b m; numeraire per unit cubed", gt=0)
     b: FloatArray = coefficient("numeraire per unit squared; slightly below 0 is accepted with a warning")
     reference: FloatArray = coefficient("emissions without abatement, in units of the good", ge=0)
+    intercept: FloatArray = coefficient(
+        "the marginal cost of the first unit of abatement, in numeraire per unit", default=0.0, ge=0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if ((self.b < 0) & (self.intercept > 0)).any():
+            raise ValueError(f"b is {self.b.tolist()}; it must be at least 0 where there is an intercept")
+
+    @property
+    @override
+    def kinked(self) -> bool:
+        return bool((self.intercept > 0).any())
 
     @override
     def remark(self) -> str:
@@ -219,14 +237,20 @@ class Abatement(SeparableValuation):
 
     @override
     def exact_term(self, good: int, quantity: Fraction) -> tuple[Fraction, Fraction]:
-        a, b, reference = self.exact_parameters(good)
+        a, b, reference, intercept = self.exact_parameters(good)
         abated = max(reference - quantity, Fraction(0))
-        return -(a * abated / 3 + b / 2) * abated**2, (a * abated + b) * abated
+        first = intercept if abated else Fraction(0)
+        return -((a * abated / 3 + b / 2) * abated + intercept) * abated, (a * abated + b) * abated + first
 
     @override
     def exact_satiation(self, good: int) -> Fraction:
-        a, b, reference = self.exact_parameters(good)
+        a, b, reference, _ = self.exact_parameters(good)
         return max(reference + min(b, Fraction(0)) / a, Fraction(0))
+
+    @override
+    def exact_kinks(self, good: int) -> list[tuple[Fraction, Fraction, Fraction | None]]:
+        _, _, reference, intercept = self.exact_parameters(good)
+        return [(reference, Fraction(0), intercept)] if intercept else []
 
     @property
     def satiation(self) -> FloatArray:
@@ -237,7 +261,7 @@ class Abatement(SeparableValuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         abated = np.maximum(self.reference - bundles, 0)
-        cost: FloatArray = ((self.a / 3 * abated + self.b / 2) * abated**2).sum(axis=-1)
+        cost: FloatArray = ((self.a / 3 * abated + self.b / 2) * abated**2 + self.intercept * abated).sum(axis=-1)
         return -cost
 
     @override
@@ -248,14 +272,21 @@ class Abatement(SeparableValuation):
         short = (before <= self.reference) & (after <= self.reference)
         saved = np.where(short, change, abated_before - abated_after)
         squares = abated_before**2 + abated_before * abated_after + abated_after**2
-        per_unit = self.a / 3 * squares + self.b / 2 * (abated_before + abated_after)
+        per_unit = self.a / 3 * squares + self.b / 2 * (abated_before + abated_after) + self.intercept
         gain: FloatArray = (saved * per_unit).sum(axis=-1)
         return gain
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
         abated = np.maximum(self.reference - bundles, 0)
-        return (self.a * abated + self.b) * abated
+        marginal: FloatArray = (self.a * abated + self.b) * abated + self.intercept * (abated > 0)
+        return marginal
+
+    @override
+    def last_unit(self, bundles: FloatArray) -> FloatArray:
+        # The last permit before the reference is reached saves what the first unit of abatement costs.
+        last: FloatArray = self.supergradient(bundles) + self.intercept * (bundles == self.reference)
+        return last
 
     @override
     def supergradient(self, bundles: FloatArray) -> FloatArray:
@@ -274,24 +305,27 @@ class Abatement(SeparableValuation):
 
     @override
     def demand(self, prices: FloatArray) -> FloatArray:
-        root = np.sqrt(self.b**2 + 4 * self.a * prices)
-        # The larger root of a m^2 + b m = p, in the form that does not cancel for the sign of b.
+        above = np.maximum(prices - self.intercept, 0)
+        root = np.sqrt(self.b**2 + 4 * self.a * above)
+        # The larger root of a m^2 + b m + c = p, in the form that does not cancel for the sign of b.
         with np.errstate(divide="ignore", invalid="ignore"):
-            abated = np.where(self.b > 0, 2 * prices / (self.b + root), (root - self.b) / (2 * self.a))
+            abated = np.where(self.b > 0, 2 * above / (self.b + root), (root - self.b) / (2 * self.a))
         return np.maximum(self.reference - abated, 0)
 
     @override
     def demand_slope(self, prices: FloatArray, demand: FloatArray) -> FloatArray:
         # The marginal cost rises by 2 a m + b, the root of the equation it solves.
+        above = prices - self.intercept
         with np.errstate(divide="ignore"):
-            return np.where(demand > 0, 1 / np.sqrt(self.b**2 + 4 * self.a * prices), 0)
+            slope = 1 / np.sqrt(self.b**2 + 4 * self.a * np.maximum(above, 0))
+        return np.where((demand > 0) & ((above > 0) | (self.intercept == 0)), slope, 0)
 
     @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         # Marginal cost is least at the smallest abatement, or at its vertex when b is negative.
         vertex = np.maximum(-self.b / (2 * self.a), 0)
         least = np.maximum(np.maximum(self.reference - limit, 0), np.minimum(vertex, self.reference))
-        marginal_cost: FloatArray = (self.a * least + self.b) * least
+        marginal_cost: FloatArray = (self.a * least + self.b) * least + self.intercept * (least > 0)
         return marginal_cost
 
     @override
@@ -306,7 +340,8 @@ class Abatement(SeparableValuation):
         same_shape = (self.reference == self.reference[0]).all() and np.allclose(least, least[0], rtol=1e-12, atol=0)
         ends = np.stack((least[0], self.reference[0]))
         curvature = 2 * (weights @ self.a) * ends + weights @ self.b
-        return bool(same_shape and (curvature >= 0).all())
+        kink = weights @ self.intercept  # at the reference, where there is one
+        return bool(same_shape and (curvature >= 0).all() and (kink >= 0).all())
 
 
 @dataclass(frozen=True, eq=False)

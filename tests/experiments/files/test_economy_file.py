@@ -18,7 +18,7 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import FAMILIES
+from marketgame.mechanisms.economies.valuations import FAMILIES, Abatement, Steps
 from tests.experiments.refused_files import refusal_of
 from tests.mechanisms import strategies
 
@@ -97,7 +97,7 @@ def test_a_joint_prior_replaces_the_probabilities_of_types(tmp_path: Path) -> No
 def test_every_family_of_valuations_can_be_written_and_read_again(
     family: type[Valuation], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    valuation = data.draw(strategies.FAMILIES[family.name](1))
+    valuation = data.draw(strategies.EVERY[family.name](1))
     document = valuation_document(valuation)
     table = ", ".join(f"{key} = {json.dumps(value)}" for key, value in document.items())
     text = TWO_FARMERS.replace('family = "quadratic", intercept = [4.0], slope = [[1.0]]', table)
@@ -110,17 +110,19 @@ def test_every_family_of_valuations_can_be_written_and_read_again(
 @pytest.mark.parametrize("family", FAMILIES.own, ids=FAMILIES.name_of)
 def test_every_key_of_every_family_is_explained(family: type[Valuation]) -> None:
     ending = f"with family = '{family.name}'"
-    table, law = (one for one in tables_of(EconomyInput) if one.path.endswith(ending))
-    # A law says between which numbers each of them lies.
-    assert {field.name for field in law.fields} == {
-        "family",
-        *family.keys().values(),
-        "name",
-        "portion",
-        "mixing",
-        "faint",
-    }
-    assert all(field.meaning for field in law.fields)
+    table, *laws = (one for one in tables_of(EconomyInput) if one.path.endswith(ending))
+    assert len(laws) == (not family.blocks())
+    for law in laws:
+        # A law says between which numbers each of them lies.
+        assert {field.name for field in law.fields} == {
+            "family",
+            *family.keys().values(),
+            "name",
+            "portion",
+            "mixing",
+            "faint",
+        }
+        assert all(field.meaning for field in law.fields)
     assert [field.name for field in table.fields] == ["family", *family.keys().values()]
     assert all(field.meaning for field in table.fields)
     assert table.meaning.startswith("v(q) = ")
@@ -279,6 +281,38 @@ def test_a_negative_coefficient_of_abatement_is_accepted_with_a_warning(
     caplog.clear()
     load(tmp_path, TWO_FARMERS)
     assert not caplog.records
+
+
+def test_goods_may_have_different_numbers_of_blocks_and_an_intercept_may_be_left_out(tmp_path: Path) -> None:
+    steps = 'family = "steps", value = [[5, 3.5], [2]], quantity = [[1, 2], [4.0]]'
+    two = TWO_GOODS.replace(
+        TWO_GOODS[TWO_GOODS.index("family") : TWO_GOODS.index(" }", TWO_GOODS.index("family"))], steps
+    )
+    valuation = load(tmp_path, two).players[0].types[0].valuation
+    assert isinstance(valuation, Steps)
+    assert valuation.worth.tolist() == [[5.0, 3.5], [2.0, 0.0]]
+    assert valuation.quantity.tolist() == [[1.0, 2.0], [4.0, 0.0]]
+    permits = 'family = "abatement", a = [1.0], b = [1.0], reference = [3.0]'
+    for more, first in (("", 0.0), (", intercept = [2.5]", 2.5)):
+        text = TWO_FARMERS.replace('family = "quadratic", intercept = [4.0], slope = [[1.0]]', permits + more)
+        valuation = load(tmp_path, text).players[0].types[0].valuation
+        assert isinstance(valuation, Abatement)
+        assert valuation.intercept.tolist() == [first]
+        assert ("intercept" in valuation_document(valuation)) == bool(first)
+
+
+@pytest.mark.parametrize(
+    ("steps", "mistake"),
+    [
+        ("value = [[5, 6]], quantity = [[1, 1]]", "valuation.value is [[5.0, 6.0]]; no block may be worth more"),
+        ("value = [[5], [6]], quantity = [[1]]", "valuation.value has 2 entries; it must have 1"),
+        ("value = [[5, 4]], quantity = [[-1, 1]]", "valuation.quantity[0][0] is -1"),
+        ("value = [5], quantity = [[1]]", "valuation.value[0] is 5; it must be a list"),
+    ],
+)
+def test_a_mistake_in_blocks_is_named(steps: str, mistake: str, tmp_path: Path) -> None:
+    text = TWO_FARMERS.replace('"quadratic", intercept = [4.0], slope = [[1.0]]', f'"steps", {steps}')
+    assert mistake in refusal(tmp_path, text)
 
 
 def test_a_count_makes_players_who_are_alike(tmp_path: Path) -> None:

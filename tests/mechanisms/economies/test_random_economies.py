@@ -18,7 +18,7 @@ from marketgame.mechanisms.economies.random_economies import (
     largest_remainders,
     replica,
 )
-from marketgame.mechanisms.economies.valuations import FAMILIES, Linear, Logarithmic, Quadratic
+from marketgame.mechanisms.economies.valuations import FAMILIES, Linear, Logarithmic, Quadratic, Steps
 
 QUADRATIC = ValuationLaw(Quadratic, {"intercept": (14.0, 17.0), "slope": (0.4, 0.7)})
 LOGARITHMIC = ValuationLaw(Logarithmic, {"weight": (3.0, 6.0), "shift": (0.5, 1.5)})
@@ -57,15 +57,21 @@ RANGES = {
     "quadratic": {"slope": (0.4, 0.7)},
     "power": {"gamma": (0.5, 0.9)},
     "abatement": {"b": (0.1, 0.2)},
+    "ces": {"rho": (0.2, 0.4), "degree": (0.5, 0.9)},
 }
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES.members))
+@pytest.mark.parametrize("family", sorted(name for name, kind in FAMILIES.members.items() if not kind.blocks()))
 def test_every_family_can_be_drawn(family: str) -> None:
     kind = FAMILIES.members[family]
     ranges = dict.fromkeys(kind.dimensions(), (1.0, 2.0)) | RANGES.get(family, {})
     law = EconomyLaw((ValuationLaw(kind, ranges),), goods=(2, 2))
     assert len(law.economy("drawn", np.random.default_rng(0)).players) == 3
+
+
+def test_blocks_are_drawn_by_no_law() -> None:
+    with pytest.raises(ValueError, match="the goods of Steps come in blocks, which no law draws"):
+        ValuationLaw(Steps, {"worth": (1.0, 2.0), "quantity": (1.0, 2.0)})
 
 
 def test_a_faint_good_is_of_a_tenth_of_the_use() -> None:

@@ -1,0 +1,141 @@
+r"""Valuations with a constant elasticity of substitution between goods, :math:`1 / (1 - \rho)`.
+
+Methods follow the conventions of :class:`marketgame.mechanisms.economies.valuation.Valuation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, override
+
+import numpy as np
+
+from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.economies.exact_numbers import exact, exact_power
+from marketgame.mechanisms.economies.valuation import Bundle, Valuation, coefficient, power_gain
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantElasticity(Valuation):
+    r"""v(q) = scale (Σ share q^rho)^(degree/rho); substitutes if rho exceeds degree, complements if it is below.
+
+    It is concave, as the sum is of degree one in q before it is raised to a power below 1; nothing is worth nothing.
+    With rho above 0 every good is worth something by itself; with rho below 0 nothing is without all of them.
+
+    Raises:
+        ValueError: also, rho is 0 or not below 1, or degree is not below 1.
+    """
+
+    name: ClassVar[str] = "ces"
+
+    scale: FloatArray = coefficient("in units of the numeraire", dimensions=0, gt=0)
+    share: FloatArray = coefficient("of each good", gt=0)
+    rho: FloatArray = coefficient("1 - 1 / elasticity of substitution; below 1, not 0", dimensions=0)
+    degree: FloatArray = coefficient("returns to scale; below 1", dimensions=0, gt=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.rho >= 1).any() or (self.rho == 0).any():
+            raise ValueError(f"rho is {self.rho.tolist()}; it must be below 1 and not 0")
+        if (self.degree >= 1).any():
+            raise ValueError(f"degree is {self.degree.tolist()}; it must be below 1")
+
+    @property
+    def _rho(self) -> FloatArray:
+        """What one number is for all goods stands beside arrays of goods with a dimension more."""
+        return self.rho[..., None]
+
+    def _total(self, bundles: FloatArray) -> FloatArray:
+        """Return the sum that is raised to a power, ``(...)``; infinite where rho is below 0 and a good is missing."""
+        with np.errstate(divide="ignore"):
+            return (self.share * bundles**self._rho).sum(axis=-1)
+
+    @override
+    def value(self, bundles: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return self.scale * self._total(bundles) ** (self.degree / self.rho)
+
+    @override
+    def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
+        start, end = self._total(before), self._total(after)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gained = (self.share * power_gain(before, after, change, self._rho)).sum(axis=-1)
+            known = np.isfinite(start) & np.isfinite(end)
+            near = self.scale * power_gain(
+                start, np.where(known, start + gained, start), gained, self.degree / self.rho
+            )
+        return np.where(known & (start > 0), near, self.value(after) - self.value(before))
+
+    @override
+    def gradient(self, bundles: FloatArray) -> FloatArray:
+        # By logarithms of shares of the sum, so that neither is lost where a good is scarce.
+        worth, parts = self.value(bundles), self._parts(bundles)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            marginal = (self.degree * worth)[..., None] * parts / bundles
+        # The first unit of a good is worth infinitely much: for itself, or for bringing all the others to use.
+        return np.where(bundles > 0, np.nan_to_num(marginal, nan=0.0), np.inf)
+
+    def _parts(self, bundles: FloatArray) -> FloatArray:
+        """Return the share of each good in the sum, ``(..., G)``."""
+        with np.errstate(divide="ignore"):
+            logarithms = np.log(self.share) + self._rho * np.log(bundles)
+        largest = logarithms.max(axis=-1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            weights = np.exp(logarithms - largest)
+        weights = np.where(np.isfinite(largest), weights, np.isposinf(logarithms))
+        return np.asarray(weights / np.maximum(weights.sum(axis=-1, keepdims=True), np.finfo(np.float64).tiny))
+
+    @override
+    def curvature(self, bundles: FloatArray) -> FloatArray:
+        worth, parts = self.value(bundles), self._parts(bundles)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            per_unit = parts / bundles
+            own = ((1 - self.rho) * self.degree * worth)[..., None] * per_unit / bundles
+            cross = ((self.rho - self.degree) * self.degree * worth)[..., None, None]
+            return own[..., None] * np.eye(bundles.shape[-1]) + cross * per_unit[..., None] * per_unit[..., None, :]
+
+    @override
+    def demand(self, prices: FloatArray) -> FloatArray:
+        # The cheapest way to one unit of the sum costs the index; parts of what is spent are as in the sum.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            elasticity = 1 / (1 - self._rho)
+            spent = self.share**elasticity * prices ** (1 - elasticity)
+            index = spent.sum(axis=-1) ** (1 / (1 - elasticity[..., 0]))
+            quantity = (self.scale * self.degree / index) ** (1 / (1 - self.degree))
+            bought = quantity[..., None] * (self.share * index[..., None] / prices) ** elasticity
+        return np.where(prices > 0, bought, np.inf)
+
+    @override
+    def least_gradient(self, limit: FloatArray) -> FloatArray:
+        # More of any good makes substitutes worth less; complements are worth least where the others are missing.
+        whole = self.gradient(limit)
+        by_itself = (
+            (self.scale * self.degree)[..., None]
+            * self.share ** (self.degree / self.rho)[..., None]
+            * limit ** (self.degree - 1)[..., None]
+        )
+        least = np.where((self.rho > 0)[..., None], by_itself, 0.0)
+        return np.where((self.degree <= self.rho)[..., None], whole, least)
+
+    @override
+    def strictly_concave(self, limit: FloatArray) -> bool:
+        return False  # inside it is, but where nothing is held of a good the slope is not finite
+
+    @override
+    def exact_tangent(self, bundle: Bundle) -> tuple[Fraction, list[Fraction | None]]:
+        scale, rho, degree = exact([float(self.scale), float(self.rho), float(self.degree)])
+        shares = exact(self.share)
+        if not any(bundle) or (rho < 0 and not all(bundle)):
+            # More of what is missing may be worth infinitely much; of the others, without it, nothing.
+            return Fraction(0), [None if not quantity or not any(bundle) else Fraction(0) for quantity in bundle]
+        total = sum(
+            (share * exact_power(quantity, rho) for share, quantity in zip(shares, bundle, strict=True) if quantity),
+            Fraction(0),
+        )
+        outer = scale * degree * exact_power(total, degree / rho - 1)
+        gradient = [
+            outer * share * exact_power(quantity, rho - 1) if quantity else None
+            for share, quantity in zip(shares, bundle, strict=True)
+        ]
+        return scale * exact_power(total, degree / rho), gradient
