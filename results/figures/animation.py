@@ -174,10 +174,7 @@ class Film:
         self.figure.set_dpi(_DOTS)
         self._canvas = FigureCanvasAgg(self.figure)
         self._money = run.unit("players", "wealth")
-        rows = rows_of_run(run, "players", run_number)
-        rows = rows[rows["round"] == shown[0].round]
-        self._behaviours = dict(zip(map(str, rows["player"]), map(str, rows["behaviour"]), strict=True))
-        self._names = list(self._behaviours)
+        self._names = list(shown[0].behaviours)
         self._richest = max(max(moment.wealth.values()) for moment in shown)
         values = [value for moment in shown for flows in (moment.flows, moment.cancelled) for value in flows.values()]
         self._scale = StrengthScale.over(values) if values else None
@@ -187,7 +184,7 @@ class Film:
         self._title = self.figure.text(0.01, 0.975, "", va="top", fontsize=style.NORMAL, linespacing=1.3)
         self._ring = self.figure.add_axes((0.01, 0.2, 0.5, 0.66))
         self._ring.set_axis_off()
-        self._lay_out_players()
+        self._lay_out_players(shown)
         self._strips = _Strips(self, run, shown, run_number)
         self._explain(shown)
         moving: list[Artist] = [self._title, *self._strips.moving, *self._nodes.values(), *self._crosses.values()]
@@ -198,9 +195,10 @@ class Film:
         self._arrows: dict[Pair, FancyArrowPatch] = {}
         self._agreements: dict[tuple[tuple[str, ...], bool], Line2D] = {}
 
-    def _lay_out_players(self) -> None:
+    def _lay_out_players(self, shown: Sequence[Moment]) -> None:
         """Put players where they stand in all pictures, with the room that their longest labels take."""
-        fallen = [Trader(name, 0.0, bankrupt=True, behaviour=self._behaviours[name]) for name in self._names]
+        longest = {name: max((each.behaviours[name] for each in shown), key=len) for name in self._names}
+        fallen = [Trader(name, 0.0, bankrupt=True, behaviour=longest[name]) for name in self._names]
         self._places = ring_places(fallen)
         self._turned, self._named = len(fallen) > MANY, len(fallen) <= MOST_NAMED
         self._bankrupt = "({})" if self._turned else "bankrupt, wave {}"
@@ -209,7 +207,7 @@ class Film:
         across = dict.fromkeys(self._names, self._widest)
         labels = draw_labels(self._ring, fallen, self._places, across, turned=self._turned)
         for name, label in labels.items():
-            label.set_text(style.plain(self._label(name, [self._bankrupt.format(99)])))
+            label.set_text(style.plain(self._label(name, longest[name], [self._bankrupt.format(99)])))
         make_room(self._ring, self._places, across, labels)
         self._labels = labels
         left, right = self._ring.get_xlim()
@@ -232,12 +230,19 @@ class Film:
 
     def _explain(self, shown: Sequence[Moment]) -> None:
         """Say what sizes, arrows, lines and colours mean, whichever of them are met."""
-        failed = {name for each in shown for name in each.failed}
-        left = {name: mediator for each in shown for name, mediator in each.left.items()}
         handles = status_samples(
-            Trader(name, 0.0, bankrupt=name in failed, behaviour=behaviour, left=left.get(name, ""))
-            for name, behaviour in self._behaviours.items()
+            Trader(name, 0.0, bankrupt=name in each.failed, behaviour=behaviour, left=each.left.get(name, ""))
+            for each in shown
+            for name, behaviour in each.behaviours.items()
         )
+        if any(each.short for each in shown):
+            look: dict[str, Any] = {
+                "fillstyle": "bottom",
+                "mfc": palette.INK,
+                "mfcalt": palette.WHITE,
+                "mec": palette.INK,
+            }
+            handles.append(Line2D([], [], ls="", marker="X", ms=7, mew=palette.THIN, label="short of a good", **look))
         if any(each.coalitions for each in shown):
             handles.append(agreement_sample())
         if any(each.cancelled for each in shown):
@@ -288,8 +293,11 @@ class Film:
             node.set(ms=self._across(moment, name), gid=name)
             node.set_marker("s" if name in moment.left else "o")
             remarks = self._remarks(moment, name)
-            label.set_text(style.plain(self._label(name, remarks)))
-            label.set_fontweight("bold" if remarks or self._behaviours[name] != OBEDIENT else "normal")
+            behaviour = moment.behaviours[name]
+            node.set_markeredgewidth(palette.THIN if behaviour == OBEDIENT else palette.THICK)
+            label.set_text(style.plain(self._label(name, behaviour, remarks)))
+            self._crosses[name].set_fillstyle("bottom" if name in moment.short else "full")
+            label.set_fontweight("bold" if remarks or behaviour != OBEDIENT else "normal")
             drawn += [node, *([self._crosses[name]] if fallen else []), label]
         self._title.set_text(style.plain("\n".join(_clauses(moment, len(self._names)))))
         return [*drawn, self._title]
@@ -298,13 +306,12 @@ class Film:
         wealth = max(0.0, moment.wealth[name])
         return max(_SMALLEST, self._widest * math.sqrt(wealth / self._richest)) if self._richest > 0 else _SMALLEST
 
-    def _label(self, name: str, remarks: Sequence[str]) -> str:
+    def _label(self, name: str, behaviour: str, remarks: Sequence[str]) -> str:
         """Return what stands beside a player: of many the name and the wave alone, of very many nothing."""
         if not self._named:
             return ""
         if self._turned:
             return " ".join([name if len(name) <= _NAME else f"{name[:_NAME]}…", *remarks])
-        behaviour = self._behaviours[name]
         return "\n".join([*textwrap.wrap(name, 16), *([] if behaviour == OBEDIENT else [behaviour]), *remarks])
 
     def _remarks(self, moment: Moment, name: str) -> list[str]:
@@ -402,9 +409,10 @@ class _Strips:
         below.axhline(0.0, color=palette.GREY, lw=0.8, ls=":")
         marks: dict[str, Any] = {"markersize": 2.5 if last - first < 60 else 0}
         (self._quoted,) = above.plot([], [], color=palette.BLUE, lw=0, marker="_", ms=4)
-        (self._supporting,) = above.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)))
+        single: dict[str, Any] = {"marker": "_", "ms": 9, "mew": 1.0} if last - first < 60 else {}
+        (self._supporting,) = above.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)), zorder=1.5, **single)
         (self._played,) = below.plot([], [], color=palette.BLUE, marker="o", **marks)
-        (self._best,) = below.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)))
+        (self._best,) = below.plot([], [], color=palette.INK, lw=1.0, ls=(0, (3, 2)), **single)
         for axes in (above, below):
             style.dress(axes)
         self.moving = (self._quoted, self._supporting, self._played, self._best)

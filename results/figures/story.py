@@ -12,6 +12,7 @@ from marketgame.results.loading import Run
 from marketgame.results.selection import NEGLIGIBLE, rows_of_run
 
 ESTABLISHED: Final = "established"
+SHORT: Final = "short-sale"
 AGREED: Final = ("accepted", "broken")  # fates of side-contracts that all members agreed to
 
 type Pair = tuple[str, str]
@@ -25,8 +26,10 @@ class Moment:
         round: which round.
         wave: how many waves of bankruptcies have come; 0 before the first.
         waves: how many come in this round.
+        behaviours: how each player behaves, being of the type that it has in this round.
         wealth: of each player, numeraire: of its endowment until the round is settled, 0 once it is bankrupt.
         failed: the wave in which each player that is bankrupt by now failed.
+        short: those of them who were short of a good, not over their budgets.
         flows: what the goods that still are to be delivered are worth, numeraire, by giver and receiver.
         cancelled: likewise, of what this wave has cancelled.
         coalitions: who agreed with whom, each in the economy's order, and whether somebody broke that.
@@ -36,8 +39,10 @@ class Moment:
     round: int
     wave: int
     waves: int
+    behaviours: Mapping[str, str]
     wealth: Mapping[str, float]
     failed: Mapping[str, int]
+    short: frozenset[str]
     flows: Mapping[Pair, float]
     cancelled: Mapping[Pair, float]
     coalitions: Mapping[tuple[str, ...], bool]
@@ -96,6 +101,8 @@ def _of_round(run: Run, tables: Mapping[str, _Rows], number: int) -> list[Moment
     waves = players["wave"] if "wave" in players else players["bankrupt"].astype(int)
     failed = {name: int(wave) for name, wave in zip(names, waves, strict=True) if wave > 0}
     last = max(failed.values(), default=0)
+    behaviours = dict(zip(names, map(str, players["behaviour"]), strict=True))
+    reasons = dict(zip(names, map(str, players["reason"]), strict=True))
     stand = _flows(tables["trades"].get(number), run.goods[-1], least)
     gone = tables.get("cancelled_trades", {}).get(number)
     cut = {wave: _flows(_of_wave(gone, wave), run.goods[-1], least) for wave in range(1, last + 1)}
@@ -113,8 +120,10 @@ def _of_round(run: Run, tables: Mapping[str, _Rows], number: int) -> list[Moment
             number,
             wave,
             last,
+            behaviours,
             after if wave == last else before,
             fell,
+            frozenset(name for name in fell if reasons[name] == SHORT),
             flows,
             cut.get(wave, {}),
             coalitions,

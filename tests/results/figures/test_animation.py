@@ -139,6 +139,25 @@ def test_pictures_hold_what_their_moment_says_on_one_scale(film: Film, shown: li
     assert [widths[worth] for worth in widest] == sorted(widths.values())
 
 
+def test_who_is_short_of_a_good_has_half_a_cross_and_everybody_is_shown_as_it_behaves_in_the_round(
+    tmp_path: Path,
+) -> None:
+    made = results.load(write_folder(tmp_path / "run", Play(rounds=2, bankrupt={1: ["ann", "bob"]}, trades=False)))
+    players = made.players.astype({"behaviour": str, "reason": str})
+    players.loc[(players["round"] == 0) & (players["player"] == "cem"), "behaviour"] = "noisy"
+    players.loc[(players["round"] == 1) & (players["player"] == "bob"), "reason"] = "short-sale"
+    shown = moments(Run(made.folder, made.manifest, {**made.tables, "players": players}))
+    film = Film(made, shown)
+    first, last = film.content(shown[0]), film.content(shown[-1])
+    crosses = [line for line in last if isinstance(line, Line2D) and line.get_marker() == "X"]
+    assert [line.get_fillstyle() for line in crosses] == ["full", "bottom"]
+    assert "short of a good" in words(film.figure)
+    labels = {label.get_text() for label in last if isinstance(label, Annotation)}
+    assert labels == {"ann\nbankrupt", "bob\nbankrupt", "cem"}
+    film.content(shown[0])
+    assert {label.get_text() for label in first if isinstance(label, Annotation)} == {"ann", "bob", "cem\nnoisy"}
+
+
 @pytest.mark.parametrize("many", [24, 300])
 def test_of_many_players_circles_and_names_are_told_apart_and_of_very_many_who_stands_where_is_said(
     many: int, tmp_path: Path
