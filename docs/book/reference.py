@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final
@@ -81,6 +82,9 @@ def _face() -> str:
         offered = getattr(marketgame, name)
         said = (offered.__doc__ or "").strip().splitlines()[0]
         lines += [f"   * - :py:obj:`{name} <{offered.__module__}.{offered.__qualname__}>`", f"     - {said}"]
+    for name in marketgame.__all__:
+        if isfunction(getattr(marketgame, name)):
+            lines += ["", *_heading(name, "-"), f".. autofunction:: marketgame.{name}"]
     return "\n".join([*lines, ""])
 
 
