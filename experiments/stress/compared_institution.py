@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from marketgame.experiments.certificate_files.files import certificate_text
-from marketgame.experiments.stress.benchmarks import interval
+from marketgame.experiments.stress.benchmarks import NINETY_FIVE, interval
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.leaving import AT_THE_PRICE
@@ -23,19 +23,25 @@ from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Me
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
-from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie, ReportedMarket
+from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie, ReportedMarket, sampled_lies
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviation, ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import CallDeviation, best_schedule
+from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.profiles import Listing, Profiles, seeded
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, counts_as_gain, stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
+# Draws of the others' types for lies where there are too many to list, and the stream that draws them.
+DRAWS, STREAM = 64, 16
+# Of profiles that are drawn so many are played for welfare.
+MOST_PLAYED = 128
 TOO_MANY = "profiles are too many to list"
 ENUMERATED = "every lie was enumerated, and what it brings computed"
 CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
@@ -87,7 +93,7 @@ class ComparedInstitution:
         if inquiry is Inquiry.LEARNING:
             return learned_welfare(economy, self.market, scenario.seed, deadline)
         if economy.prior.obstacle:
-            return Answered({question: Ruling(Verdict.NOT_REFUTED, TOO_MANY) for question in inquiry.questions})
+            return Answered(_sampled(economy, self.market, inquiry))
         subject = _subject(economy, self.market)
         ways: Mapping[Inquiry, Callable[[], dict[Question, Ruling]]] = {
             Inquiry.REPORTS: lambda: _reports(subject, deadline),
@@ -102,6 +108,28 @@ class ComparedInstitution:
 
 COMPARED = tuple(ComparedInstitution(market) for market in ComparedMarket)
 """All of them, in the order of the table."""
+
+
+def _sampled(economy: Economy, market: ComparedMarket, inquiry: Inquiry) -> dict[Question, Ruling]:
+    """Return what is known where profiles are too many to list: what single lies gain on average, which is no proof."""
+    rulings = {question: Ruling(Verdict.NOT_REFUTED, TOO_MANY) for question in inquiry.questions}
+    if inquiry is not Inquiry.REPORTS or not economy.prior.independent:
+        return rulings
+    sample = sampled(economy)
+    scale = sample.profiles.expected(first_best_gains(economy, sample.efficient)).value
+    draws = economy.prior.draws(seeded(STREAM), DRAWS).profiles
+    lies = sampled_lies(economy, market, draws)
+    if lies and scale > 0:
+        worst, name = lies[0], economy.player_names[lies[0].player]
+        gain, half = worst.gain / scale, NINETY_FIVE * worst.standard_error / scale
+        because = f"the best lie asked about, of {name}, gains {gain:.2g} ± {half:.1g} of the gains from trade"
+        verdict = (
+            Verdict.SAMPLED if all(lie.gain + SURE * lie.standard_error <= 0 for lie in lies) else Verdict.NOT_REFUTED
+        )
+        asked = str(len({lie.player for lie in lies}))
+        premises = (("players asked who are not alike", asked), ("draws of the others' types", str(DRAWS)))
+        rulings[Question.ONE_LIAR] = Ruling(verdict, because, uncertainty=half, premises=premises)
+    return rulings
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,8 +317,11 @@ def _welfare(economy: Economy, market: ComparedMarket) -> Measured:
         gains = _subject(economy, market).reported.truthful.sum(axis=-1)
         value = float(economy.prior.probability @ gains)
         return Measured(value, low=value, high=value)
-    # The profiles over which the first best is expected, so that luck with types is the same.
-    profiles = sampled(economy).profiles
-    gains = gains_from(economy, profiles.types, obeyed_trades(economy, market, profiles.types)).sum(axis=-1)
-    mean = profiles.expected(gains)
-    return interval(mean.value, mean.standard_error)
+    # What is missed of the first best is expected over the profiles of that, so that luck with types is the same.
+    sample = sampled(economy)
+    best, profiles = first_best_gains(economy, sample.efficient), sample.profiles
+    some = slice(0, MOST_PLAYED if profiles.listing is Listing.DRAWN else None)
+    gains = gains_from(economy, profiles.types[some], obeyed_trades(economy, market, profiles.types[some])).sum(axis=-1)
+    expected, weights = profiles.expected(best), profiles.weights[some] / profiles.weights[some].sum()
+    missed = Profiles(profiles.listing, profiles.types[some], weights).expected(best[some] - gains)
+    return interval(expected.value - missed.value, float(np.hypot(expected.standard_error, missed.standard_error)))

@@ -183,7 +183,7 @@ def verify_compared_market(certificate: ComparedMarketCertificate) -> Verificati
         return Verification(failures=(f"the deviation cannot be played: {error}",))
     economy = certificate.economy
     rows = economy.first_rows[list(certificate.coalition)] + np.array(certificate.true_types)
-    stakes = stakes_by_type(economy, efficient_allocation(economy))[rows]
+    stakes = played.stakes[rows]
     total = float(sum(played.gains))
     return Verification.joined(
         (
@@ -202,11 +202,13 @@ class _Played:
 
     Attributes:
         gains: of the members, numeraire.
+        stakes: of every type, ``(types of all players,)``, numeraire.
         doubts: what keeps it from proving anything.
     """
 
     def __init__(self, certificate: ComparedMarketCertificate) -> None:
         self.certificate, economy = certificate, certificate.economy
+        self.stakes = stakes_by_type(economy, efficient_allocation(economy))
         self.doubts: list[str] = []
         draws = _draws(certificate)
         self.true = economy.profiles[draws]
@@ -295,8 +297,8 @@ class _Played:
                     continue
                 valuation = economy.players[player].types[kind].valuation
                 missed = _missed(valuation, held[player], price, owned[player], supply)
-                worth = float(price @ np.maximum(owned[player, :-1], held[player])) + float(owned[player, -1]) * 1e-3
-                if missed > CONTENT_TOLERANCE * max(worth, float(price @ supply)):
+                at_stake = float(price @ supply) + float(self.stakes[economy.first_rows[player] + kind])
+                if missed > CONTENT_TOLERANCE * at_stake:
                     self.doubts.append(f"{economy.player_names[player]} would hold something else in draw {draw}")
 
     def _enjoyed(self, draw: int, trades: list[list[Fraction]]) -> list[Fraction]:

@@ -21,13 +21,17 @@ from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.comparison_markets.compared_market import (
     ComparedMarket,
     can_report,
+    gains_from,
     gains_of_rows,
     obeyed_trades,
 )
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.profiles import players_alike, standard_error
 
 # Lies of a coalition are enumerated as long as they are no more than this, all coalitions of its size together.
 MOST_LIES = 20_000
+# Where profiles are too many to list, so many of the players who are not alike are asked, in the order of players.
+MOST_ASKED = 4
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,51 @@ class ReportedMarket:
     ) -> float:
         rows = self.economy.first_rows[list(coalition)] + np.array(types)
         return float(self.gains[np.ix_(rows, reported)].sum(axis=0) @ chance / chance.sum())
+
+
+@dataclass(frozen=True)
+class SampledComparedLie:
+    """What a lie of one player gains on average over drawn types of the others.
+
+    Attributes:
+        player: who lies.
+        true_type: its type.
+        reported_type: what it reports.
+        gain: on average, numeraire.
+        standard_error: of it, numeraire.
+    """
+
+    player: int
+    true_type: int
+    reported_type: int
+    gain: float
+    standard_error: float
+
+
+def sampled_lies(economy: Economy, market: ComparedMarket, draws: IntegerArray) -> list[SampledComparedLie]:
+    """Return what lies of some players gain on average over drawn profiles ``(D, N)``, the largest gain first.
+
+    The liar's type is put into the profiles, so types must not tell of each other.
+
+    Raises:
+        ValueError: somebody does not own what it is told to send.
+        UnansweredError: it is not known what is to be sent, or the market does not clear.
+    """
+    found = []
+    for player in np.unique(players_alike(economy))[:MOST_ASKED].tolist():
+        allowed = can_report(economy, player)
+        trades = []
+        for kind in range(len(allowed)):
+            reports = draws.copy()
+            reports[:, player] = kind
+            trades.append(obeyed_trades(economy, market, reports))
+        for true in range(len(allowed)):
+            types = draws.copy()
+            types[:, player] = true
+            honest = gains_from(economy, types, trades[true])[:, player]
+            for said in np.flatnonzero(allowed[true]).tolist():
+                if said != true:
+                    gains = gains_from(economy, types, trades[said])[:, player] - honest
+                    error = standard_error(np.full(len(gains), 1 / len(gains)), gains)
+                    found.append(SampledComparedLie(player, true, said, float(gains.mean()), error))
+    return sorted(found, key=lambda lie: -lie.gain)
