@@ -42,6 +42,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 DRAWS, STREAM = 64, 16
 # Of profiles that are drawn so many are played for welfare.
 MOST_PLAYED = 128
+# A pair that gains more than this share of the gains from trade is found; no better one is looked for.
+WORTH_FINDING = 1e-3
 TOO_MANY = "profiles are too many to list"
 ENUMERATED = "every lie was enumerated, and what it brings computed"
 CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
@@ -282,7 +284,7 @@ def _coalitions(subject: _Subject, known: Known, deadline: Deadline) -> dict[Que
     opened = Ruling(Verdict.NOT_REFUTED, "agreements that their parts keep are not searched")
     if subject.market is ComparedMarket.CALL:
         return {Question.CONSISTENT: opened, Question.ANY: Ruling(Verdict.NOT_REFUTED, "joint schedules: not searched")}
-    found = best_pair(subject.economy, subject.market, deadline)
+    found = best_pair(subject.economy, subject.market, deadline, WORTH_FINDING * subject.scale)
     if found is None or not subject.counts(found.gain, found.coalition, found.types):
         none = Ruling(Verdict.NOT_REFUTED, "none found among pairs", cut=deadline.passed)
         return {Question.CONSISTENT: opened, Question.ANY: none}

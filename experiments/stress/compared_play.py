@@ -16,8 +16,8 @@ import numpy as np
 from marketgame.agents.behaviours import Mispricing, Noisy, Outcome, RegretMatching, Withholding
 from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.regret_matching import Beginning, Regrets
+from marketgame.experiments.stress import played as playing
 from marketgame.experiments.stress.played import (
-    BY_DEFAULT,
     Careless,
     Effort,
     careless_ruling,
@@ -38,13 +38,14 @@ MOST_KNOWN = 200_000
 
 
 def careless_welfare(
-    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort = BY_DEFAULT
+    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort | None = None
 ) -> Answered:
     """Return what others lose by careless traders; see `played.careless`.
 
     Raises:
         DeadlinePassedError: there was no time to play enough.
     """
+    effort = playing.BY_DEFAULT if effort is None else effort
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     types = economy.prior.draws(generator, effort.plays_of(economy)).profiles
     at_first = played(economy, market, types, truthful(types))
@@ -77,13 +78,14 @@ def _careless(economy: Economy, effort: Effort) -> Iterator[tuple[str, int]]:
 
 
 def learned_welfare(
-    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort = BY_DEFAULT
+    economy: Economy, market: ComparedMarket, seed: int, deadline: Deadline, effort: Effort | None = None
 ) -> Answered:
     """Return what learners bring; see `played.learning`.
 
     Raises:
         DeadlinePassedError: there was no time to play enough.
     """
+    effort = playing.BY_DEFAULT if effort is None else effort
     too_many = too_many_learners(economy, effort)
     if too_many is not None:
         return too_many

@@ -106,13 +106,14 @@ class Careless:
     after: FloatArray
 
 
-def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_DEFAULT) -> Answered:
+def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort | None = None) -> Answered:
     """Return the ruling on careless traders under a scenario's own rules and contract.
 
     Raises:
         ValueError: the market does not admit the scenario.
         DeadlinePassedError: there was no time to play enough.
     """
+    effort = BY_DEFAULT if effort is None else effort
     rounds = max(1, effort.plays_of(scenario.economy) // effort.replications)
     quiet = _quiet(scenario, rounds)
     obeyed = replicate(quiet, effort.replications)
@@ -131,14 +132,14 @@ def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_D
     return careless_ruling(scenario.economy, types, found, deadline)
 
 
-def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort = BY_DEFAULT) -> Answered:
+def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort | None = None) -> Answered:
     """Return the ruling on learning traders under a scenario's own rules and contract, and `Measure.LEARNED`.
 
     Raises:
         ValueError: the market does not admit the scenario.
         DeadlinePassedError: there was no time to play enough.
     """
-    economy = scenario.economy
+    economy, effort = scenario.economy, BY_DEFAULT if effort is None else effort
     too_many = too_many_learners(economy, effort)
     if too_many is not None:
         return too_many

@@ -49,8 +49,13 @@ class PairDeviation:
     gain: float
 
 
-def best_pair(economy: Economy, market: ComparedMarket, deadline: Deadline) -> PairDeviation | None:
-    """Return the first pair found that gains, else the best of those that were looked at; none if there was no time.
+def best_pair(
+    economy: Economy, market: ComparedMarket, deadline: Deadline, enough: float = np.inf
+) -> PairDeviation | None:
+    """Return the first pair found that gains enough, numeraire, else the best of those that were looked at.
+
+    Returns:
+        The pair; none if there was no time.
 
     Raises:
         ValueError: the market has no posts.
@@ -61,13 +66,15 @@ def best_pair(economy: Economy, market: ComparedMarket, deadline: Deadline) -> P
     for pair in list(combinations(range(len(economy.players)), 2))[:MOST_PAIRS]:
         if deadline.passed:
             break
-        found = _climbed(posts, (pair[0], pair[1]))
+        found = _climbed(posts, (pair[0], pair[1]), enough)
         if found is not None and (best is None or found.gain > best.gain):
             best = found
+        if best is not None and best.gain > enough:
+            break
     return best
 
 
-def _climbed(posts: ToldPosts, pair: tuple[int, int]) -> PairDeviation | None:
+def _climbed(posts: ToldPosts, pair: tuple[int, int], enough: float) -> PairDeviation | None:
     """Return what a pair gains at the most likely thing that it may hear of its likeliest types."""
     economy, members = posts.economy, list(pair)
     likely = int(np.argmax(economy.prior.probability))
@@ -100,6 +107,8 @@ def _climbed(posts: ToldPosts, pair: tuple[int, int]) -> PairDeviation | None:
     obeyed = float(weights @ gains_from(economy, profiles, at_first)[:, members].sum(axis=-1))
     best, value = None, -np.inf
     for start in _starts(part, members, owned):
+        if value - obeyed > enough:
+            break
         found = import_module("scipy.optimize").minimize(
             lambda share: -gained(np.clip(share, 0, 1)),
             start,
