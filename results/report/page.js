@@ -52,7 +52,7 @@
     const ring = figure.querySelector(".ring"), telling = figure.querySelector(".telling");
     const range = figure.querySelector("input"), output = figure.querySelector("output");
     const play = figure.querySelector("[data-play]"), next = figure.querySelector("[data-telling]");
-    const names = data.players, many = names.length, crowded = many > 40;
+    const names = data.players, many = names.length, crowded = many > 40, mostNamed = 24;
     const places = names.map(function (_, place) {
       const angle = 2 * Math.PI * place / many;
       return many === 1 ? [0, 0] : [120 * Math.sin(angle), -120 * Math.cos(angle)];
@@ -141,7 +141,7 @@
         const node = draw(ring, "g", { "data-player": player });
         disc(node, at[0], at[1], sizes[player], data.looks[player], behaviour === data.obedient);
         draw(node, "title", {}, name + ": " + behaviour + (broke ? ", bankrupt" : "") + ", wealth " + short(wealth[player]) + " " + data.unit);
-        if (broke) { cross(node, at[0], at[1], 5, data.looks[player][0]); }
+        if (broke) { cross(node, at[0], at[1], Math.max(1.8, Math.min(5, 300 / many)), data.looks[player][0]); }
         if (!crowded) {
           const away = 1 + (sizes[player] + (joined.has(player) ? 13 : 8)) / 120, side = Math.abs(at[0]) < 12 ? "middle" : at[0] > 0 ? "start" : "end";
           const remarks = [behaviour === data.obedient ? "" : behaviour, broke ? "bankrupt" : ""].filter(Boolean);
@@ -157,9 +157,11 @@
       const lines = ["Round " + data.rounds[place] + ": " + (total > 0 ? "trade worth " + short(total) + " " + data.unit + (flows.length ? "" : ", in trades too small to be listed one by one") : "no trade") + "."];
       const gained = data.gained[place], possible = data.possible[place];
       lines.push("Trade gained " + short(gained) + " of " + short(possible) + " " + data.unit + " possible.");
-      lines.push(bankrupt.length ? "Bankrupt: " + bankrupt.map(function (player, nth) {
+      const told = bankrupt.slice(0, mostNamed).map(function (player, nth) {
         return names[player] + " (" + data.words[data.reasons[place][nth]] + ")";
-      }).join(", ") + "." : "Nobody is bankrupt.");
+      });
+      const rest = bankrupt.length - told.length;
+      lines.push(told.length ? "Bankrupt: " + told.join(", ") + (rest ? " and " + rest + " others" : "") + "." : "Nobody is bankrupt.");
       together.forEach(function (group) {
         lines.push(group.members.map(function (member) { return names[member]; }).join(" + ") + ": " + data.words[group.what] + ".");
       });
