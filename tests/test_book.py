@@ -12,7 +12,8 @@ import pytest
 
 from docs.book import equations
 from docs.book.citations import Statement, citations, cited
-from docs.book.reference import with_tables
+from docs.book.mathml import drawn
+from docs.book.reference import PACKAGES, with_tables
 from tests.documentation import PAGES
 from tests.experiments import conftest as of_commands
 from tests.experiments.command_calls import Call
@@ -206,6 +207,19 @@ def test_the_index_is_what_its_command_writes() -> None:
 )
 def test_sources_are_read_as_they_are_meant(text: str, statements: set[str]) -> None:
     assert {str(statement) for statement in cited(text)} == statements
+
+
+def test_every_formula_of_a_docstring_is_understood_whole() -> None:
+    formulas = []
+    for folder in PACKAGES:
+        for file in (ROOT / folder).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            formulas += re.findall(r":math:`([^`]+)`", text)
+            formulas += re.findall(r"\.\. math:: (.*?)(?=\n\s*\n|\"\"\")", text, re.DOTALL)
+    assert len(formulas) > 500
+    assert all(drawn(formula).startswith("<math") for formula in formulas)
+    with pytest.raises(ValueError, match="no MathML is known"):
+        drawn(r"x \unheardof y")
 
 
 def test_tables_of_docstrings_become_tables_of_the_book() -> None:

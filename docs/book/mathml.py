@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from docutils import nodes
 from latex2mathml.converter import convert
@@ -12,15 +13,35 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 
+# What the library leaves as it is written.
+MISSING: Final = {r"\arg": r"\operatorname{arg}"}
+
+
+def drawn(formula: str, *, display: str = "inline") -> str:
+    """Return a formula of LaTeX as MathML.
+
+    Raises:
+        ValueError: part of it is not understood.
+    """
+    for command, words in MISSING.items():
+        formula = re.sub(rf"{re.escape(command)}(?![a-z])", lambda _, words=words: words, formula)
+    written = convert(formula, display=display)
+    # Braces of a size of their own keep their backslash.
+    written = re.sub(r"\\([{}])", r"\1", written)
+    if "\\" in written:
+        raise ValueError(f"no MathML is known for all of {formula}")
+    return written
+
+
 def inline(translator: HTML5Translator, node: nodes.math) -> None:
     """Write a formula within a line."""
-    translator.body.append(convert(node.astext()))
+    translator.body.append(drawn(node.astext()))
     raise nodes.SkipNode
 
 
 def block(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on lines of its own."""
-    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div class="math">{drawn(node.astext(), display="block")}</div>')
     raise nodes.SkipNode
 
 
