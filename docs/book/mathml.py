@@ -24,7 +24,7 @@ def drawn(formula: str, *, display: str = "inline") -> str:
         ValueError: part of it is not understood.
     """
     for command, words in MISSING.items():
-        formula = re.sub(rf"{re.escape(command)}(?![a-z])", lambda _, words=words: words, formula)
+        formula = re.sub(rf"{re.escape(command)}(?![a-z])", words.replace("\\", r"\\"), formula)
     written = convert(formula, display=display)
     # Braces of a size of their own keep their backslash.
     written = re.sub(r"\\([{}])", r"\1", written)
