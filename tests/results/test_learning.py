@@ -130,4 +130,4 @@ def test_of_many_learners_all_share_a_panel_and_those_who_differ_most_have_their
         own = {str(line.get_gid()): line.get_markerfacecolor() for line in axes.get_lines() if line not in lines}
         name = axes.get_title(loc="left")
         assert own == ({name: looks[name].colour} if name in looks else {})
-    assert all(text.get_fontsize() >= 7 for text in figure.findobj(Text))
+    assert all(float(text.get_fontsize()) >= 7 for text in figure.findobj(Text))
