@@ -115,6 +115,10 @@ class Finding:
     frequencies: tuple[Frequency, ...] = ()
 
 
+type Check = Callable[[Effort], Finding]
+"""What finds the evidence for a verdict anew."""
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """The smallest case that we know against a statement, in a file that comes with marketgame.
@@ -176,7 +180,7 @@ class Claim:
     how: tuple[How, ...]
     verdict: Verdict
     reason: str
-    check: Callable[[Effort], Finding]
+    check: Check
     tests: tuple[str, ...]
     counterexample: Counterexample | None = None
     repair: Repair | None = None

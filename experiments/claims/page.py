@@ -25,7 +25,7 @@ something is true. Each was read as printed and attacked; what is left is below.
 drawn from any seed: its exit code is 1 if anything contradicts the ledger. "Holds" stands on a proof, "refuted" on a
 case that anybody can replay; what only a search says is called open, or said to be a frequency, with its exact 95%
 interval (Clopper and Pearson). A verdict is about what is printed, under the paper's rules and assumptions, unless it
-says otherwise:
+says otherwise. Verdicts are:
 
 | verdict | meaning |
 |---|---|
@@ -123,9 +123,13 @@ def _details(claim: Claim, kept: Kept | None, pages: Path) -> str:
         lines.append(f"**Found**{drawn}. {kept.finding.found}\n")
         if kept.finding.frequencies:
             lines.append("\n".join(f"* {each}" for each in kept.finding.frequencies) + "\n")
-    names = (f"`{test.partition('::')[2] or test}` in `{test.partition('::')[0]}`" for test in claim.tests)
-    lines.append(f"**Tests.** {'; '.join(names)}.\n")
+    lines.append(f"**Tests.** {'; '.join(map(_test, claim.tests))}.\n")
     return "\n".join(lines)
+
+
+def _test(name: str) -> str:
+    file, _, test = name.partition("::")
+    return f"`{test}` in `{file}`" if test else f"all of `{file}`"
 
 
 def plain_heading(heading: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marketgame.experiments import ExitCode
-from marketgame.experiments.claims.claim import QUICK, SEED, Effort, Paper
+from marketgame.experiments.claims.claim import QUICK, SEED, Check, Effort, Finding, Paper
 from marketgame.experiments.claims.ledger import chosen
 from marketgame.experiments.claims.printing import claims_document, print_claims
 from marketgame.experiments.printing import JsonOption, in_progress, print_answer
@@ -37,12 +37,16 @@ def command(
     The exit code is 1 if a check contradicts the ledger.
     """
     claims = chosen(numbers or (), paper)
-    findings = {}
+    findings: dict[str, Finding] = {}
+    # Several claims rest on the same evidence.
+    found: dict[Check, Finding] = {}
     if check:
         with in_progress("examining claims") as show:
             for each in claims:
                 show(f"examining {each.key}")
-                findings[each.key] = each.check(Effort(economies, seed))
+                if each.check not in found:
+                    found[each.check] = each.check(Effort(economies, seed))
+                findings[each.key] = found[each.check]
     print_answer(
         partial(claims_document, claims, findings),
         partial(print_claims, claims=claims, findings=findings),

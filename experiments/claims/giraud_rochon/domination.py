@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -56,7 +57,8 @@ class Drawn:
 
 def lemma_2(effort: Effort) -> Finding:
     """Recompute the counterexample in rational numbers, and draw incentive-compatible allocations."""
-    lacking = monopolist_lacks()
+    smallest = smallest_monopoly()
+    lacking = smallest.lacking
     contract = load_contract(CONTRACTS / "screened-buyer-kept-short.toml").contract
     found = check_incentives(contract)
     now = [own - before for own, before in zip(found.interim_utility, _references(contract.economy), strict=True)]
@@ -79,28 +81,67 @@ def lemma_2(effort: Effort) -> Finding:
         f"drawn that meet every premise {undominated} "
         "are not dominated."
     )
-    return Finding(lacking == Fraction(3, 2) and abs(solved - lacking) < ROUNDING and strict, text, frequencies)
+    shipped = smallest == Monopoly(supply=9, eagerness=3, calm=1)
+    return Finding(shipped and abs(solved - lacking) < ROUNDING and strict, text, frequencies)
 
 
 def _references(economy: Economy) -> list[FloatArray]:
     return list(np.split(economy.reference_utility, economy.first_rows[1:]))
 
 
-def monopolist_lacks() -> Fraction:
-    """Return what an efficient allocation lacks in the counterexample to Lemma 2: from two inequalities, exactly.
+@dataclass(frozen=True, order=True)
+class Monopoly:
+    """Three traders with v = a q - q^2/2 who own the same in whole numbers; one of them may be eager instead of calm.
 
-    The eager type must have as much more than the calm one as it enjoys more of the calm one's goods. These are 1 now,
-    and 3 if they are efficient, so that it must be given 2 times 3 more; that is half the time. And half the time the
-    efficient allocation is worth more, by the gain of three traders who hold 1, 4 and 4 in place of 3 each.
+    Attributes:
+        supply: of the good.
+        eagerness: by how much more the eager type values every unit, a whole number.
+        calm: what the calm type is left, a whole number; the others share the rest.
     """
-    half, calm, eager = Fraction(1, 2), Fraction(10), Fraction(13)
 
-    def value(quantity: int, intercept: Fraction) -> Fraction:
-        return intercept * quantity - Fraction(quantity) ** 2 / 2
+    supply: int
+    eagerness: int
+    calm: int
 
-    premium = (value(3, eager) - value(3, calm)) - (value(1, eager) - value(1, calm))
-    better = 3 * value(3, calm) - (value(1, calm) + 2 * value(4, calm))
-    return half * premium - half * better
+    @property
+    def efficient(self) -> tuple[Fraction, Fraction]:
+        """What the calm and the eager type hold where goods are divided efficiently."""
+        third = Fraction(self.supply, 3)
+        return third, third + Fraction(2 * self.eagerness, 3)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everybody holds some of the good, in whole numbers, in both cases, now and if it is efficient."""
+        calm, eager = self.efficient
+        held = (calm, (self.supply - calm) / 2, eager, (self.supply - eager) / 2, Fraction(self.supply - self.calm, 2))
+        return all(each > 0 and each.denominator == 1 for each in held)
+
+    @property
+    def lacking(self) -> Fraction:
+        """What an efficient allocation needs from outside, so that no type loses: from two inequalities, exactly.
+
+        The eager type, as likely as the calm one, is now indifferent to the calm one's bundle and holds what is
+        efficient. It must have as much more than the calm one as it enjoys more of the calm one's goods. The efficient
+        allocation is worth more if the type is calm.
+        """
+        calm, _ = self.efficient
+        premium = self.eagerness * (calm - self.calm)
+        others = Fraction(self.supply - self.calm, 2)
+        better = -3 * calm**2 / 2 + (Fraction(self.calm) ** 2 + 2 * others**2) / 2
+        return (premium - better) / 2
+
+    @property
+    def strict(self) -> bool:
+        """Whether the calm type strictly prefers its own bundle: it values what the eager one has more of by less."""
+        return self.eagerness > 0 and self.efficient[1] > self.calm
+
+
+def smallest_monopoly() -> Monopoly:
+    """Return the smallest monopoly in whole numbers that refutes Lemma 2, of all with a supply of up to 12."""
+    found = (Monopoly(*numbers) for numbers in product(range(3, 13), range(1, 9), range(1, 12)))
+    return min(
+        each for each in found if each.calm < each.efficient[0] and each.whole and each.strict and each.lacking > 0
+    )
 
 
 def drawn_allocation(generator: np.random.Generator) -> Drawn | None:

@@ -28,8 +28,8 @@ CLAIMS: tuple[Claim, ...] = (
         Verdict.REPAIRED,
         "Where valuations are strictly concave the goods of a Pareto optimum with money left are unique, so that a "
         "selection leaves prices no choice: either the economy reveals, or no selection does. At a corner one price "
-        "may support all profiles, and does so for all nearby utility functions: an open set in which nothing that "
-        "holds generically can fail to hold.",
+        "may support all profiles, and does so for all nearby utility functions: an open set without any economy whose "
+        "prices tell, so that those whose do are not dense.",
         revelation.lemma_1,
         (
             EVERY_VERDICT,
@@ -136,9 +136,9 @@ CLAIMS: tuple[Claim, ...] = (
                 "solve",
                 "example:screened-buyer-kept-short",
             ),
-            "A buyer of two types and two others, one good, whole numbers, types independent, enough money: 1.5 euro "
-            "would have to come from outside. With one type each incentives ask nothing, and with fewer players or "
-            "goods Assumption 1 is not met.",
+            "A buyer of two types and two others, one good, enough money: of monopolies in whole numbers the "
+            "smallest. 1.5 euro would have to come from outside. With one type each incentives ask nothing, and with "
+            "fewer players or goods Assumption 1 is not met.",
         ),
         repair=Repair(
             "What Theorem 1 needs the lemma for is true without it where everybody holds some of everything: one "

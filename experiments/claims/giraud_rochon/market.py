@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -39,6 +40,8 @@ LAWS = tuple(
         ValuationLaw(Logarithmic, {"weight": (3.0, 9.0), "shift": (0.3, 1.5)}),
     )
 )
+# How many plays are tried in each economy.
+PLAYS = 100
 # A share of what is at stake below which a gain is rounding.
 ROUNDING = 1e-9
 
@@ -87,19 +90,25 @@ def best_short_sale(contract: GrandContract, rules: MarketRules = PAPER_RULES) -
 
 def walrasian_is_nash(effort: Effort) -> Finding:
     """Recompute the smallest counterexample by hand, and let somebody sell short in economies that are drawn."""
-    intercept, money = Fraction(4), Fraction(2)
-    alone = intercept - Fraction(1, 2) + money
-    everything = 3 * intercept - Fraction(9, 2)
+    gain, (intercept, owned, money) = smallest_short_sale()
     smallest = best_short_sale(grand_contract(load_economy(ECONOMIES / "three-equal-traders.toml")))
     contracts = [grand_contract(each) for each in drawn(effort, "short sales")]
     broken = sum(_gains(each, best_short_sale(each)) for each in contracts)
     kept = sum(not _gains(each, best_short_sale(each, NO_SHORT_SALES)) for each in contracts)
+    alone = [
+        _random_plays(each, own, 1, NO_SHORT_SALES)
+        for each, own in zip(contracts, generators(effort, "any plays of one"), strict=True)
+    ]
+    gained = sum(alone)
     found = (
-        f"Three equal traders have {alone} each; one who sells money short at the price 3 has all grain, worth "
-        f"{everything}: {everything - alone} more, and {smallest:.6f} in the market. A short sale pays somebody in "
-        f"{broken} of {len(contracts)} economies drawn; where short sales bankrupt, in {len(contracts) - kept}."
+        f"Of equal traders in whole numbers the smallest one of whom breaks the contract own {owned} of the good and "
+        f"{money} of money and value it at {intercept}q - q^2/2: one who sells money short at the price of the "
+        f"contract has all of the good, and gains {gain}; {smallest:.6f} in the market. A short sale pays somebody in "
+        f"{broken} of {len(contracts)} economies drawn; where short sales bankrupt, in {len(contracts) - kept}, and "
+        f"one alone gains in {gained} of {len(contracts) * PLAYS} plays drawn, with any quotes and orders."
     )
-    agrees = abs(smallest - float(everything - alone)) < ROUNDING and broken > 0 and kept == len(contracts)
+    shipped = (intercept, owned, money) == (4, 1, 1) and abs(smallest - float(gain)) < ROUNDING
+    agrees = shipped and broken > 0 and kept == len(contracts) and gained == 0
     return Finding(
         agrees,
         found,
@@ -112,6 +121,24 @@ def walrasian_is_nash(effort: Effort) -> Finding:
     )
 
 
+def smallest_short_sale() -> tuple[Fraction, tuple[int, int, int]]:
+    """Return the gain of one of the smallest three equal traders in whole numbers who gains by a short sale, and them.
+
+    They value the good at a q - q^2/2, with a marginal value that is positive up to all there is, and own w of it and
+    m of money. Whoever sells money short has all of the good, and who sells the good short all the money. Least is the
+    sum of the three numbers a, w and m, then a, then w.
+    """
+    found = []
+    for intercept, owned, money in product(range(1, 12), range(1, 4), range(1, 6)):
+        alone = Fraction(intercept * owned) - Fraction(owned) ** 2 / 2 + money
+        all_goods = Fraction(3 * intercept * owned) - Fraction(9 * owned**2, 2)
+        gain = max(all_goods, Fraction(3 * money)) - alone
+        if intercept > 3 * owned and gain > 0:
+            found.append((intercept + owned + money, (intercept, owned, money), gain))
+    _, numbers, gain = min(found)
+    return gain, numbers
+
+
 def _gains(contract: GrandContract, gain: float) -> bool:
     return gain > ROUNDING * float(contract.stakes.max())
 
@@ -122,19 +149,55 @@ def pair_that_sacrifices(effort: Effort) -> Finding:
     contracts = [grand_contract(each) for each in economies]
     paid = sum(_sacrifice_pays(each) for each in contracts)
     safe = sum(_nobody_beyond_wealth(each) for each in contracts)
+    plays = [
+        _random_plays(each, own, 2, four_rules((Pricing.VOID, Pricing.SPREAD)[own.integers(2)], Timing.PRICES_FIRST))
+        for each, own in zip(contracts, generators(effort, "any plays"), strict=True)
+    ]
+    gained = sum(plays)
     found = (
         f"Where short sales bankrupt and nothing else is changed, some two gain by sacrificing one of them drawn by "
         f"lot in {paid} of {len(contracts)} economies drawn (Theorem 5). Under the four rules no coalition gains in "
-        f"{safe} of {len(contracts)}, at either timing and pricing (Theorem 2)."
+        f"{safe} of {len(contracts)}, at either timing and pricing (Theorem 2), and in {gained} of "
+        f"{len(contracts) * PLAYS} plays of two members drawn, with any quotes and orders, they gain in sum."
     )
     return Finding(
-        paid > 0 and safe == len(contracts),
+        paid > 0 and safe == len(contracts) and gained == 0,
         found,
         (
             Frequency("economies drawn, some two improve where only short sales bankrupt", paid, len(contracts)),
             Frequency("economies drawn, no coalition gains under the four rules", safe, len(contracts)),
         ),
     )
+
+
+def _random_plays(contract: GrandContract, generator: np.random.Generator, many: int, rules: MarketRules) -> int:
+    """Return in how many plays of one member or two, drawn without any theory, they gain in sum."""
+    economy, players = contract.economy, len(contract.economy.players)
+    number = int(generator.integers(len(contract.profiles)))
+    told = contract.recommended(np.full(PLAYS, number))
+    members = generator.choice(players, many, replace=False)
+    quotes = np.array(np.broadcast_to(told.quotes, (PLAYS, *told.quotes.shape[1:])))
+    odd = contract.price[number, :-1] * generator.choice([0.0, 0.5, 1.0, 1.1, 20.0], (PLAYS, 1, quotes.shape[-1] - 1))
+    own = contract.price[number, :-1] * generator.choice([0.0, 0.9, 1.0, 5.0], (PLAYS, many, quotes.shape[-1] - 1))
+    quotes[:, members, :-1] = np.where(generator.integers(0, 2, (PLAYS, 1, 1)), odd, own)
+    orders = np.array(np.broadcast_to(told.orders, (PLAYS, players, players, quotes.shape[-1])))
+    size = np.abs(orders).max() * 10.0 ** generator.integers(-2, 4, (PLAYS, 1, 1, 1))
+    drawn_orders = generator.normal(size=(PLAYS, many, players, quotes.shape[-1])) * size
+    # Half of the time what is ordered from outsiders stays as it is, so that these live.
+    outside = ~np.isin(np.arange(players), members)
+    kept = generator.integers(0, 2, (PLAYS, 1, 1, 1)).astype(bool) & outside[None, None, :, None]
+    orders[:, members] = np.where(kept, orders[:, members], drawn_orders)
+    announced = np.array(np.broadcast_to(told.announced_endowments, (PLAYS, *told.announced_endowments.shape[1:])))
+    transfers = np.array(np.broadcast_to(told.transfers, (PLAYS, players)))
+    # No more is moved between two than the money that covers it.
+    room = announced[0, members, -1] + transfers[0, members]
+    moved = generator.uniform(-room[-1], room[0], PLAYS)
+    if many > 1:
+        transfers[:, members] += np.stack([-moved, moved], axis=1)
+    profiles = contract.profiles[np.full(PLAYS, number)]
+    obeyed = economy.utility(profiles[:1], settle(told[:1], rules).allocation)[0, members].sum()
+    ends = economy.utility(profiles, settle(Play(quotes, orders, announced, transfers), rules).allocation)[:, members]
+    return int((ends.sum(axis=1) > obeyed + ROUNDING * float(contract.stakes.max())).sum())
 
 
 def _sacrifice_pays(contract: GrandContract) -> bool:

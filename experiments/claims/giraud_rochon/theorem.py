@@ -190,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "replay",
                 "example:equal-traders-two-break",
             ),
-            "Three equal traders where short sales bankrupt: two draw lots, and each expects 2.25 more. One alone "
+            "Three equal traders where short sales bankrupt: two draw lots, and each expects 1.75 more. One alone "
             "gains nothing.",
         ),
         repair=Repair(
@@ -287,9 +287,9 @@ CLAIMS: tuple[Claim, ...] = (
                 "replay",
                 "example:equal-traders-one-breaks",
             ),
-            "Three equal traders, a tonne and two euro each, v = 4q - q^2/2: one sells money short at the price 3, "
-            "has all grain, and gains 2. Three players and two goods are the fewest; there is nothing to trade, and "
-            "one type each.",
+            "Three equal traders, a tonne and a euro each, v = 4q - q^2/2: one sells money short at the price 3, has "
+            "all grain, and gains 3. Of equal traders in whole numbers these are the smallest; there is nothing to "
+            "trade, and one type each.",
         ),
         repair=Repair(
             "If short sales bankrupt, a player alone ends with what is worth at most its wealth.",
@@ -322,7 +322,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "replay",
                 "example:equal-traders-one-breaks",
             ),
-            "All quote 3, and one gains 2.",
+            "All quote 3, and one gains 3.",
         ),
         repair=Repair(
             "If short sales bankrupt and no draw has a misquote, nobody gains.",
@@ -351,19 +351,6 @@ CLAIMS: tuple[Claim, ...] = (
         (
             EVERY_VERDICT,
             "tests/agents/test_attacks.py",
-        ),
-        counterexample=Counterexample(
-            (
-                "run",
-                "example:three-traders-arbitrage-prices-first",
-                "--rounds",
-                "1",
-                "--figures",
-                "none",
-                "--out",
-                "run",
-            ),
-            "One member misquotes, and another takes everything.",
         ),
         repair=Repair(
             "Without the second copy net trades are just what is claimed.",
