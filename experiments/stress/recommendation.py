@@ -17,7 +17,8 @@ from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import PAPER_RULES
 
-MUST = tuple(question for question in Question if question not in {Question.CARELESS, Question.LEARNING})
+_PLAYED = (Question.CARELESS, Question.LEARNING)
+MUST: tuple[Question, ...] = tuple(question for question in Question if question not in _PLAYED)
 """What must be survived unless somebody says otherwise: all that can be proven. What is played is shown beside it."""
 
 # How bad an answer is that is not a proof, the worst first.

@@ -282,17 +282,17 @@ def test_restricting_is_a_partial_order_and_the_paper_restricts_least() -> None:
 def test_what_is_only_sampled_or_not_refuted_is_never_recommended() -> None:
     institution = MarketInstitution(MarketRules.paper(), Outsiders.OBEY)
     for verdict in (SAMPLED, OPEN, NO, None):
-        rulings: dict[Question, Ruling] = {question: Ruling(YES, "") for question in MUST} | (
-            {} if verdict is None else {Question.ANY: Ruling(verdict, "")}
-        )
+        rulings = dict.fromkeys(MUST, Ruling(YES, ""))
         if verdict is None:
             del rulings[Question.ANY]
+        else:
+            rulings[Question.ANY] = Ruling(verdict, "")
         found = recommended([Candidate(institution, rulings, {})], {})
         assert found.institution is None
         assert found.closest == institution.name
         assert found.missing == ((Question.ANY, verdict),)
         assert found.unknown == (verdict is not NO)
-    assert recommended([Candidate(institution, {q: Ruling(YES, "") for q in MUST}, {})], {}).institution is not None
+    assert recommended([Candidate(institution, dict.fromkeys(MUST, Ruling(YES, "")), {})], {}).institution is not None
 
 
 def test_a_scenario_is_an_institution_of_its_own_and_comes_first(tmp_path: Path) -> None:
