@@ -32,7 +32,7 @@ COMMANDS = {
     "replay": "Play a stored deviation or blocking plan again, and recompute every number in it.",
     "app": "Open the live dashboard, a page in the browser.",
     "show": "Draw the figures of a saved run.",
-    "report": "Write one page about a run, a sweep or certificates, to read, print and send.",
+    "report": "Write one page about a run, a sweep, a stress test or certificates, to read, print and send.",
     "animate": "Draw a saved run as a moving picture: trade, and bankruptcies wave by wave.",
     "compare": "Say what players and coalitions gain in one run against another of the same rounds.",
     "learning": "Say what learners came to play, and how far that is from equilibrium.",

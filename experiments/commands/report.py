@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from marketgame.results.report.page import Page, Part
 
 ENDING = "-report.html"
+# What the manifest of a stress test says it is; the room itself is loaded when there is one.
+STRESS = "stress"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Report:
 def command(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="The folder of a run, of a sweep or of certificates; or a certificate."),
+        typer.Argument(
+            metavar="FOLDER", help="The folder of a run, a sweep, a stress test or certificates; or a certificate."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -86,7 +90,7 @@ def command(
     allow_code: AllowCodeOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write one HTML page about a run, a sweep or certificates, which opens from disk and needs no network."""
+    """Write one HTML page about a run, sweep, stress test or certificates, which opens from disk without a network."""
     with in_progress("writing the report"):
         made = report(folder, out, exploitability=exploitability, allow_code=allow_code)
     if json:
@@ -102,7 +106,7 @@ def report(
     exploitability: bool = False,
     allow_code: bool = False,
 ) -> Report:
-    """Write one HTML page about a run, a sweep or certificates, which opens from disk and needs no network.
+    """Write one HTML page about a run, sweep, stress test or certificates, which opens from disk without a network.
 
     Args:
         source: the folder of a run, of a sweep or of certificates, a certificate, or a run or sweep that was loaded.
@@ -148,6 +152,10 @@ def page_of(folder: Path, files: InputFiles, *, exploitability: bool = False) ->
         from marketgame.experiments.certificate_files.report import certificate_page  # noqa: PLC0415
 
         return certificate_page(folder, files)
+    if _kind_of(folder) == STRESS:
+        from marketgame.experiments.stress.report import stress_page  # noqa: PLC0415
+
+        return stress_page(folder, files)
     run = results.load(folder)
     of_sweep = run.manifest.get("kind") == SWEEP
     for key in ("name", "status", "runs") if of_sweep else ("status",):

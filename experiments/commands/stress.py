@@ -18,6 +18,7 @@ from marketgame.experiments.files.interruption import postponed
 from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_progress, print_answer, remark_console
 from marketgame.experiments.stress.asking import processes
 from marketgame.experiments.stress.printing import print_stress
+from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.recommendation import MUST
 from marketgame.experiments.stress.result import stress_document
 from marketgame.experiments.stress.selection import parsed_rules
@@ -67,6 +68,10 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Ask all combinations of rules, some thousands.")] = False,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUESTION", help="What is asked, once for each question; everything without it."),
+    ] = None,
     must: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,6 +122,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         transfers=transfers or [],
         presets=preset or [],
         every=every,
+        ask=tuple(Question) if ask is None else ask,
     )
     survived = questions_named(MUST if must is None else must, "--must")
     with blamed_on(file):

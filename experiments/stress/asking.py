@@ -13,7 +13,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from marketgame.experiments.stress.implications import WITHOUT_SECRETS, with_implied
@@ -30,6 +30,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # How often whoever waits for processes looks whether time is over.
 SECONDS_PER_LOOK = 0.5
+# So many times its share of the time left may be taken by a cell.
+SHARES = 4
 # What was cut short is asked again if it gets at least this many times the time that it had.
 WORTH_ASKING_AGAIN = 1.5
 
@@ -115,13 +117,24 @@ def _asked(
     cell: Cell, institution: Institution, scenario: MarketScenario, known: Known, deadline: Deadline
 ) -> Outcome | None:
     try:
-        return Outcome(cell, institution.answer(cell.inquiry, scenario, known, deadline))
+        return Outcome(cell, _marked(institution.answer(cell.inquiry, scenario, known, deadline), deadline))
     except DeadlinePassedError:
         return None
     except UnansweredError as failure:
         return Outcome(cell, Answered(), failed=str(failure))
     except ValueError as reason:
         return Outcome(cell, Answered(), refused=str(reason))
+
+
+def _marked(answered: Answered, deadline: Deadline) -> Answered:
+    """Return answers, marked as cut short if time is over: a search might have found more, or something else."""
+    if not deadline.passed:
+        return answered
+    rulings = {
+        question: ruling if ruling.verdict is Verdict.PROVEN else replace(ruling, cut=True)
+        for question, ruling in answered.rulings.items()
+    }
+    return replace(answered, rulings=rulings)
 
 
 @dataclass(frozen=True)
@@ -268,8 +281,8 @@ class _Rounds:
         return None
 
     def _seconds(self, left: int, count: int) -> float:
-        """Return what time a cell gets: its share of what is left for all, or all where workers are no fewer."""
-        return self._deadline.left * min(1.0, count / left)
+        """Return what time a cell gets: some times its share of what is left, since most cells take next to none."""
+        return self._deadline.left * min(1.0, SHARES * count / left)
 
     def _task(self, cell: Cell, known: Known, seconds: float) -> Task:
         limit = None if self._deadline is NO_DEADLINE else seconds

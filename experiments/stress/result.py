@@ -18,16 +18,11 @@ from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.recommendation import Candidate, Recommendation
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.experiments.stress.stored import measured_document, ruling_fields
-from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.experiments.stress.words import NOT_ASKED, cell_text, sentences
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-NOT_ASKED = "not asked"
-# Gains of at least so many multiples are shown without digits behind the point.
-WHOLE_FROM = 10.0
-SMALL = 0.005
 
 
 class Status(StrEnum):
@@ -74,6 +69,11 @@ class StressTest(Printed):
         import_module("marketgame.experiments.stress.printing").print_stress(self, console)
 
     @property
+    def whole(self) -> bool:
+        """Whether all was asked, and nothing was cut short."""
+        return self.status is Status.DONE
+
+    @property
     def questions(self) -> tuple[Question, ...]:
         """What some institution answered."""
         return tuple(question for question in Question if any(question in one.rulings for one in self.institutions))
@@ -117,23 +117,7 @@ class StressTest(Printed):
     @override
     def plot(self) -> Figure:
         """Draw the table: a row for each institution, a column for each question."""
-        rows = [
-            {
-                "institution": one.institution.name,
-                "question": question.value,
-                "verdict": shown_verdict(one.rulings.get(question)),
-                "text": cell_text(one.rulings.get(question)),
-            }
-            for one in self.institutions
-            for question in self.questions
-        ]
-        draw = import_module("marketgame.results.figures.institutions").institution_matrix
-        figure: Figure = draw(
-            [("", pd.DataFrame(rows))],
-            [question.value for question in self.questions],
-            f"{self.name}: which institutions survive whom",
-        )
-        return figure
+        return drawn(stress_document(self))
 
     def certificate(self, ruling: Ruling) -> Path | None:
         """Return where the certificate of a ruling is; none if it has none, or nothing was written."""
@@ -142,20 +126,27 @@ class StressTest(Printed):
         return self.folder / ruling.evidence.name
 
 
-def shown_verdict(ruling: Ruling | None) -> str:
-    """Return an answer as the table shows it."""
-    return NOT_ASKED if ruling is None else ruling.verdict.answer
+def drawn(document: Mapping[str, Any]) -> Figure:
+    """Draw a document's table, questions that somebody answered: a row for each institution, a column for each."""
+    asked = [question for question in document["questions"] if _is_answered(document, question)]
+    rows = [
+        {
+            "institution": one["name"].replace("; transfers none", "").replace("; transfers ", ",\n"),
+            "question": question,
+            "verdict": one["answers"][question]["shown"].partition(":")[0],
+            "text": one["answers"][question]["shown"],
+        }
+        for one in document["institutions"]
+        for question in asked
+    ]
+    draw = import_module("marketgame.results.figures.institutions").institution_matrix
+    title = f"{document['name']}: which institutions survive whom"
+    figure: Figure = draw([("", pd.DataFrame(rows))] if rows else [], asked, title)
+    return figure
 
 
-def cell_text(ruling: Ruling | None) -> str:
-    """Return what a cell says: the answer, and what members gain in sum as multiples of all gains from trade."""
-    if ruling is None:
-        return NOT_ASKED
-    if ruling.verdict is not Verdict.REFUTED:
-        return ruling.verdict.answer
-    share = ruling.total_gain
-    gained = f"{share:.0f}×" if share >= WHOLE_FROM else f"{share:.2g}×" if share >= SMALL else "<0.01×"
-    return f"no: {gained}"
+def _is_answered(document: Mapping[str, Any], question: str) -> bool:
+    return any(one["answers"][question]["verdict"] != NOT_ASKED for one in document["institutions"])
 
 
 def stress_document(test: StressTest) -> dict[str, Any]:
@@ -171,7 +162,7 @@ def stress_document(test: StressTest) -> dict[str, Any]:
         "questions": {question.value: question.asks for question in Question},
         "benchmarks": {measure.value: measured_document(value) for measure, value in test.benchmarks.items()},
         "institutions": [_institution(test, one) for one in test.institutions],
-        "recommended": recommendation_document(test.recommended),
+        "recommended": {**recommendation_document(test.recommended), "in_words": list(sentences(test))},
     }
 
 
@@ -190,13 +181,14 @@ def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
 
 def _answer(test: StressTest, ruling: Ruling | None) -> dict[str, Any]:
     if ruling is None:
-        return {"verdict": NOT_ASKED, "gain": None, "certificate": None}
+        return {"verdict": NOT_ASKED, "gain": None, "certificate": None, "shown": NOT_ASKED}
     fields = ruling_fields(ruling)
     place = test.certificate(ruling)
     return {
         "verdict": ANSWERS[ruling.verdict],
         "gain": ruling.money,
         "certificate": None if place is None else str(place),
+        "shown": cell_text(ruling),
         "share_of_gains_from_trade": ruling.total_gain,
         "least_share_of_a_member": ruling.gain,
         "uncertainty_of_share": ruling.uncertainty,

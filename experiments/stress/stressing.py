@@ -51,6 +51,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     transfers: Sequence[TransferRule | str] = (),
     presets: Sequence[str] = (),
     every: bool = False,
+    ask: Iterable[Question | str] = tuple(Question),
     must: Iterable[Question | str] = MUST,
     seconds: float | None = USUAL_SECONDS,
     workers: int = 1,
@@ -67,6 +68,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
         transfers: with which transfers; without any, those under which truth is best, and best for coalitions.
         presets: sets of rules with a name: see `marketgame.experiments.stress.selection.PRESETS`.
         every: whether to ask all combinations of rules and transfers.
+        ask: what is asked; what is left out is not asked.
         must: what the institution that is recommended must survive.
         seconds: wall time for everything; what is not asked by then is not asked. None for no limit.
         workers: processes on this machine.
@@ -80,7 +82,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     """
     read = InputFiles(allow_code=allow_code)
     deadline = Deadline.after(seconds)
-    asked = asked_of(of, read, rules=rules, transfers=transfers, presets=presets, every=every)
+    asked = asked_of(of, read, rules=rules, transfers=transfers, presets=presets, every=every, ask=ask)
     survived = questions_named(must, "must")
     file = located(of) if isinstance(of, Path | str) else Path()
     with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
@@ -108,6 +110,7 @@ def asked_of(
     transfers: Sequence[TransferRule | str] = (),
     presets: Sequence[str] = (),
     every: bool = False,
+    ask: Iterable[Question | str] = tuple(Question),
 ) -> Asked:
     """Return who is asked what.
 
@@ -117,7 +120,9 @@ def asked_of(
     scenario = certified_scenario(of, read)
     own = _states_an_institution(of, read)
     institutions = chosen(scenario, own=own, rules=rules, transfers=transfers, presets=presets, every=every)
-    return Asked(scenario, (Benchmarks(), *institutions))
+    questions = {*questions_named(ask, "ask")}
+    inquiries = tuple(one for one in Inquiry if one is Inquiry.WELFARE or questions & {*one.questions})
+    return Asked(scenario, (Benchmarks(), *institutions), inquiries)
 
 
 def _states_an_institution(of: Certified, read: InputFiles) -> bool:

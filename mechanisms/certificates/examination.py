@@ -155,8 +155,8 @@ class Thoroughness:
         objective: what a side-contract is to make large.
         derived_twice: whether bounds and improvements count only if a second derivation, which shares nothing with the
             first and computes in rational numbers, says the same; it yields the certificates.
-        paced: whether searches look at fewer cases where there is little time; otherwise they look at the same ones
-            however much there is, until it is over.
+        paced: whether searches look at fewer cases where there is little time, and leave some of it to what comes
+            after them; otherwise they look at the same cases however much there is, until it is over.
     """
 
     effort: SideEffort = field(default_factory=SideEffort)
@@ -706,9 +706,14 @@ class _Tour:
     def _examine_alone(self) -> None:
         """Examine single players, of whom not all time is to be spent: coalitions may need no search."""
         examiner = self.examiner
-        self.examiner = replace(examiner, deadline=Deadline.after(SHARE_FOR_PLAYERS * examiner.deadline.left))
+        self.examiner = replace(examiner, deadline=self._share(SHARE_FOR_PLAYERS))
         self._examine_kinds(range(1, min(1, self.asked.largest) + 1))
         self.examiner = examiner
+
+    def _share(self, share: float) -> Deadline:
+        """Return the deadline of what may take a share of the time that is left, or all of it if nothing is paced."""
+        deadline = self.examiner.deadline
+        return Deadline.after(share * deadline.left) if self.examiner.thoroughness.paced else deadline
 
     def _examine_kinds(self, sizes: range) -> None:
         """Examine one coalition of each kind, as long as the answer for it could change that for all."""
@@ -730,7 +735,7 @@ class _Tour:
 
     def _construct(self, sizes: range) -> None:
         """Note the first coalition whose improvement needs no search, and those before it that cannot gain."""
-        until = Deadline.after(SHARE_FOR_CONSTRUCTIONS * self.examiner.deadline.left)
+        until = self._share(SHARE_FOR_CONSTRUCTIONS)
         for coalition, count in chain.from_iterable(kinds_of_coalitions(self.alike, size) for size in sizes):
             if until.passed:
                 return

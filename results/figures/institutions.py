@@ -14,16 +14,29 @@ from marketgame.results import palette
 from marketgame.results.figures.style import SMALL, dress, in_house_style, new_figure, plain, put_title
 
 _PAGE_WIDTH: Final = 7.2
-_COLOURS: Final = {"yes": palette.SEA, "not refuted": palette.PALE, "no": palette.SAND}
+_COLOURS: Final = {
+    "yes": palette.SEA,
+    "sampled": palette.PALE_GREEN,
+    "not refuted": palette.PALE,
+    "no": palette.SAND,
+    "not asked": palette.WHITE,
+}
 _MEANING: Final = {
     "yes": "proved",
+    "sampled": "sampled",
     "not refuted": "not refuted",
     "no": "broken: members' gain, in multiples of all gains from trade",
+    "not asked": "not asked",
 }
+# What is in every legend; the others only where a cell says so.
+_ALWAYS: Final = ("yes", "not refuted", "no")
 _ROW: Final = 0.27
 # With more columns, what a cell says takes two lines.
 _WIDE_COLUMNS: Final = 6
 _TALL_ROW: Final = 0.36
+# With more columns in all, a picture is wider than a printed page's text.
+_MOST_ON_A_PAGE: Final = 8
+_WIDE_PAGE: Final = 11.0
 
 
 @in_house_style
@@ -36,8 +49,8 @@ def institution_matrix(
 
     Args:
         panels: name and table of each panel; every table has the columns ``institution``, ``question``, ``verdict``
-            (``yes``, ``no``, ``not refuted``: the worst over the economies) and ``text`` (what the cell says), and all
-            list the same institutions in the same order.
+            (``yes``, ``sampled``, ``no``, ``not refuted``, ``not asked``: the worst over the economies) and ``text``
+            (what the cell says), and all list the same institutions in the same order.
         questions: the columns, in order.
         title: what is shown.
 
@@ -47,15 +60,19 @@ def institution_matrix(
     if not panels:
         raise ValueError("there is no institution to show")
     names = list(dict.fromkeys(panels[0][1]["institution"]))
-    narrow = len(panels) * len(questions) > _WIDE_COLUMNS
-    figure = new_figure(_PAGE_WIDTH, 1.35 + (_TALL_ROW if narrow else _ROW) * len(names))
+    columns = len(panels) * len(questions)
+    narrow = columns > _WIDE_COLUMNS
+    width = _WIDE_PAGE if columns > _MOST_ON_A_PAGE else _PAGE_WIDTH
+    figure = new_figure(width, 1.35 + (_TALL_ROW if narrow else _ROW) * len(names))
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (name, table) in zip(grid, panels, strict=True):
         told = table.assign(text=table["text"].str.replace(" in ", "\nin ")) if narrow else table
         _panel(axes, told, names, list(questions))
         axes.set_title(plain(name), fontsize=SMALL, color=palette.INK)
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
-    handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in _COLOURS.items()]
+    said = {*_ALWAYS, *(str(verdict) for _, table in panels for verdict in table["verdict"])}
+    shown = {verdict: colour for verdict, colour in _COLOURS.items() if verdict in said}
+    handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in shown.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     put_title(figure, title)
     return figure

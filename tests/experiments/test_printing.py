@@ -49,7 +49,9 @@ CALLS: dict[str, list[list[object]]] = {
     "block": [[GAMES / "myerson-example-1.toml"], [GAMES / "myerson-example-2.toml"]],
     "core": [[GAMES / "myerson-example-1.toml"], [GAMES / "majority-1.5.toml"]],
     "certify": [[ECONOMIES / "three-traders.toml", "--seconds", 20]],
-    "stress": [[ECONOMIES / "three-traders.toml", "--workers", 1]],
+    "stress": [
+        [ECONOMIES / "three-traders.toml", "--workers", 1, "--ask", "any coalition", "--ask", "coalitions that leave"]
+    ],
     "replay": [[HOME / "certificates" / "three-traders-short-sale.json"]],
     "claims": [[]],
     "examples": [[]],

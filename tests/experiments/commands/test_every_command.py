@@ -26,7 +26,10 @@ ASKED: dict[str, tuple[tuple[object, ...], str]] = {
     "block": (("example:myerson-example-1-equal-gains",), "blocked"),
     "core": (("example:myerson-example-1",), "status"),
     "certify": (("example:two-sided-trade", "--seconds", 1), "collusion_proof"),
-    "stress": (("example:three-traders", "--preset", "matched-escrow", "--workers", 1), "recommended"),
+    "stress": (
+        ("example:three-traders", "--preset", "matched-escrow", "--workers", 1, "--ask", "any coalition"),
+        "recommended",
+    ),
     "replay": (("example:three-traders-short-sale",), "confirmed"),
     "compare": (("run", "run"), "runs"),
     "learning": (("run",), "play"),

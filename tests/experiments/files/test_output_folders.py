@@ -67,7 +67,9 @@ WRITING = {
     "sweep": WritingCommand(("SWEEP", "--workers", 1), "rounds.parquet"),
     "certify": WritingCommand((ECONOMY, "--largest", 1, "--seconds", 60), "01-unilateral-ann.json", 1),
     "block": WritingCommand((GAMES / "myerson-example-1-equal-gains.toml",), "blocking-plan.json", 1),
-    "stress": WritingCommand((ECONOMY, "--preset", "matched-escrow", "--workers", 1), "stress.json"),
+    "stress": WritingCommand(
+        (ECONOMY, "--preset", "matched-escrow", "--workers", 1, "--ask", "any coalition"), "stress.json"
+    ),
     "show": WritingCommand(("RUN",), "welfare.png"),
     "export": WritingCommand(("RUN", "--csv"), "rounds.csv"),
 }

@@ -1,0 +1,132 @@
+"""The page that tells a stress test whole: the recommendation, the table, each proof and each refutation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.files.input_file import InputError, InputFiles
+from marketgame.experiments.play.report import provenance
+from marketgame.experiments.printing import members_named, number, share
+from marketgame.experiments.stress.folder import DOCUMENT
+from marketgame.experiments.stress.result import drawn
+from marketgame.experiments.stress.ruling import Measure
+from marketgame.experiments.stress.words import NOT_ASKED
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
+from marketgame.results.report.page import Page, Section, Table, Words
+from marketgame.results.report.pictures import picture
+
+WELFARE = {
+    Measure.FIRST_BEST: "first best",
+    Measure.EFFICIENT: "incentive-efficient, willing or not",
+    Measure.EFFICIENT_WILLING: "incentive-efficient, everyone willing",
+}
+CERTIFICATES = "certificates/"
+
+
+def stress_page(folder: Path, files: InputFiles) -> Page:
+    """Return the page of a stress test, each certificate of which is played again.
+
+    Raises:
+        DamagedFileError: a file is not what was written.
+        FileNotFoundError: it has not been answered yet.
+        InputError: a certificate cannot be read.
+    """
+    manifest = read_manifest(place_of(folder, MANIFEST))
+    names = sorted(manifest.get(FILES, {}))
+    if DOCUMENT not in names:
+        raise FileNotFoundError(f"{folder} holds no table yet: ask again, the same command goes on from there")
+    for name in names:
+        check(folder, manifest, name)
+    document = json.loads(place_of(folder, DOCUMENT).read_text(encoding="utf-8"))
+    stored = [name for name in names if name.startswith(CERTIFICATES)]
+    confirmed = sum(verify(load_certificate(place_of(folder, name), files)).confirmed for name in stored)
+    try:
+        return _page(document, manifest, len(stored), confirmed)
+    except (KeyError, TypeError) as fault:
+        raise InputError(f"{folder / DOCUMENT}: is no table of a stress test: {fault}") from None
+
+
+def _page(document: Mapping[str, Any], manifest: Mapping[str, Any], stored: int, confirmed: int) -> Page:
+    asked = list(dict.fromkeys(_answered(document)))
+    found = document["recommended"]
+    figures = [
+        (str(len(document["institutions"])), "institutions"),
+        (str(stored), "certificates"),
+        (str(confirmed), "confirmed"),
+        (str(stored - confirmed), "refused"),
+    ]
+    picturesque = [picture(drawn(document), "institutions", "Which institutions survive whom.")] if asked else []
+    return Page(
+        "stress test",
+        document["name"],
+        f"{document['players']} players. Every certificate was played again when this page was written.",
+        [
+            Section("recommended", "What is recommended", [Words(each) for each in found["in_words"]]),
+            Section("table", "Which institutions survive whom", [*picturesque, _table(document, asked)]),
+            Section("welfare", "What the economy could achieve", [_welfare(document)]),
+            Section("questions", "What was asked", [_questions(document, asked)]),
+            Section("answers", "Each answer with its proof or refutation", [_answers(document)]),
+            Section("provenance", "Where this comes from", provenance(manifest)),
+        ],
+        figures,
+    )
+
+
+def _answered(document: Mapping[str, Any]) -> Iterator[str]:
+    for question in document["questions"]:
+        if any(one["answers"][question]["verdict"] != NOT_ASKED for one in document["institutions"]):
+            yield question
+
+
+def _table(document: Mapping[str, Any], asked: list[str]) -> Table:
+    rows = [
+        [one["name"], *(one["answers"][question]["shown"] for question in asked), *_shares(document, one)]
+        for one in document["institutions"]
+    ]
+    columns = ["institution", *asked, "welfare played", "welfare learned"]
+    title = "Gains are those of whoever gains, in sum, in multiples of all gains from trade"
+    return Table(title, columns, rows, 1)
+
+
+def _shares(document: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[str]:
+    best = document["benchmarks"].get(Measure.FIRST_BEST, {}).get("value")
+    for measure in (Measure.PLAYED, Measure.LEARNED):
+        value = one["welfare"][measure]
+        yield "" if value is None or not best else share(value / best)
+
+
+def _welfare(document: Mapping[str, Any]) -> Table:
+    rows = []
+    for measure, name in WELFARE.items():
+        found = document["benchmarks"].get(measure)
+        if found is not None:
+            edges = [number(found[edge]) for edge in ("low", "high") if found[edge] is not None]
+            value = "" if found["value"] is None else number(found["value"])
+            sure = found["because"] or (found["certainty"] if found["certainty"] == "exact" else "")
+            rows.append([name, value, sure or f"{found['certainty']}: {' to '.join(edges)}"])
+    return Table("Gains over autarky", ["", f"{document['money']}", "how sure"], rows, 1)
+
+
+def _questions(document: Mapping[str, Any], asked: list[str]) -> Table:
+    rows = [[question, document["questions"][question]] for question in asked]
+    return Table("A yes is the answer of an institution that survives", ["question", "in a sentence"], rows, 2)
+
+
+def _answers(document: Mapping[str, Any]) -> Table:
+    rows = []
+    for one in document["institutions"]:
+        for question, answer in one["answers"].items():
+            if answer["verdict"] == NOT_ASKED:
+                continue
+            checked = "; ".join(f"{what}: {found}" for what, found in answer["premises"])
+            rests = answer["certificate"] or f"{answer['theorem']} {f'({checked})' if checked else ''}".strip()
+            follows = f", by {answer['follows_from']}" if answer["follows_from"] else ""
+            who = members_named(answer["coalition"]) if answer["coalition"] else ""
+            rows.append([one["name"], question, answer["shown"], f"{answer['because']}{follows}", who, rests])
+    columns = ["institution", "question", "answer", "because", "who gains", "certificate or theorem"]
+    return Table("What each answer rests on", columns, rows, 6)
