@@ -122,14 +122,16 @@ def test_nothing_is_said_about_blocks_that_are_not_there() -> None:
 
 
 def test_files_and_parts_of_files_that_pages_show_are_taken(marketgame: Call, tmp_path: Path) -> None:
-    def of(page: str) -> str:
-        (text,) = [text for language, text in blocks(BOOK[page].read_text(encoding="utf-8")) if language == "toml"]
-        return text
+    def of(page: str) -> list[str]:
+        return [text for language, text in blocks(BOOK[page].read_text(encoding="utf-8")) if language == "toml"]
 
-    (tmp_path / "sweep.toml").write_text(of("sweeps").replace("../scenarios", str(ROOT / "experiments" / "scenarios")))
+    (sweep,), (prior,), village = of("sweeps"), of("guide"), of("own-economy")
+    (tmp_path / "sweep.toml").write_text(sweep.replace("../scenarios", str(ROOT / "experiments" / "scenarios")))
     farmers = (ROOT / "experiments" / "economies" / "three-farmers.toml").read_text(encoding="utf-8")
-    (tmp_path / "economy.toml").write_text(f"{farmers}\n{of('guide')}")
-    answer = marketgame("validate", tmp_path / "sweep.toml", tmp_path / "economy.toml")
+    (tmp_path / "economy.toml").write_text(f"{farmers}\n{prior}")
+    for name, text in zip(("village.toml", "short.toml"), village, strict=True):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    answer = marketgame("validate", *tmp_path.glob("*.toml"))
     assert (answer.code, answer.err) == (0, "")
 
 

@@ -35,6 +35,11 @@ CHEAP = ("validate", "explain", "examples", "replay")
 FOREIGN = {"dask", "pip"}
 
 
+def files(page: str) -> dict[str, str]:
+    """Return the input files that a page shows, by name."""
+    return dict(re.findall(r"`(\w+\.toml)`:\n\n```toml\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE))
+
+
 def blocks(page: str, language: str) -> list[str]:
     """Return the blocks of a language that a page shows."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
@@ -140,6 +145,9 @@ def test_every_command_and_option_that_a_page_mentions_exists(page: str) -> None
 )
 def test_what_answers_at_once_does_so_as_shown(line: str, marketgame: Call, tmp_path: Path) -> None:
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    for page in (page for page, each in typed() if each == line):
+        for name, text in files(page).items():
+            (tmp_path / name).write_text(text, encoding="utf-8")
     answer = marketgame(*shlex.split(line, comments=True)[1:])
     assert answer.code == 0
     assert all(said.startswith("warning: ") for said in answer.err.splitlines())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import ROOT, typed
+from tests.test_readme import ROOT, files, typed
 
 SECONDS = 1200
 # Commands whose answer may be no.
@@ -29,12 +29,9 @@ LEFT_OUT = {
     "dask ": "serves until it is stopped; benchmarks/evidence/test_sweep_cluster.py has a cluster",
     "--cluster ": "needs the cluster of whoever reads the page",
 }
-# Pages whose lines need files that they show, and who follows them.
-FOLLOWED = {
-    "extending.md": "tests/test_extending.py",
-    "populations.md": "tests/experiments/files/test_population_files.py",
-}
-PAGES = sorted({page for page, _ in typed()})
+# Pages whose lines need modules that they show, and who follows them.
+FOLLOWED = {"extending.md": "tests/test_extending.py"}
+SHOWING = sorted({page for page, _ in typed()})
 
 
 def left_out(line: str) -> str | None:
@@ -45,11 +42,13 @@ def left_out(line: str) -> str | None:
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SHOWING)
 def test_what_a_page_shows_to_be_typed_does_what_it_should(page: str, tmp_path: Path) -> None:
     if page in FOLLOWED:
         pytest.skip(f"followed by {FOLLOWED[page]}")
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    for name, text in files(page).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     variables = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "COLUMNS": "120",
