@@ -29,7 +29,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Not by the proof given, which needs Lemma 2 and an improvement of everybody. Where everybody holds some of "
         "everything one player breaks what is not efficient, under the paper's rules too. Where money runs out a "
         "lottery that nobody breaks, with deposits under the four rules of Theorem 2, is one that all would rather "
-        "not have.",
+        "not have. At corners under the paper's own rules it is not known.",
         market.exchange_improves,
         (
             EVERY_VERDICT,
