@@ -242,20 +242,23 @@ def _alone(subject: _Subject, deadline: Deadline, *, lies: bool) -> Ruling:
     posts = None if subject.market is ComparedMarket.CALL else ToldPosts.of(subject.economy, subject.market)
     if posts is None and not subject.economy.valuations.separable:
         return Ruling(Verdict.NOT_REFUTED, "schedules of goods that bear on each other are not searched")
-    for player in players:
+    types = [(player, kind) for player in players for kind in range(subject.economy.prior.type_counts[player])]
+    done = 0
+    for player, kind in types:
         if deadline.passed:
             break
-        if posts is not None:
+        done += 1
+        if posts is None:
+            best_of = best_schedule(subject.economy, player, kind)
+            found += [] if best_of is None else [best_of]
+        elif kind == 0:
             found += posts.replies(player, lies=lies)
-        else:
-            kinds = range(subject.economy.prior.type_counts[player])
-            found += [one for kind in kinds if (one := best_schedule(subject.economy, player, kind)) is not None]
     if not found:
         raise DeadlinePassedError
     best, bound = max(found, key=lambda one: one.gain), max(one.bound for one in found)
     if subject.counts(best.gain, (best.player,), (best.true_type,)):
         return _deviation(subject, best)
-    complete = {one.player for one in found} == set(players)
+    complete = done == len(types)
     if complete and not any(subject.counts(one.bound, (one.player,), (one.true_type,)) for one in found):
         premises = (("most that one may gain, numeraire", f"{bound:.3g}"),)
         return Ruling(

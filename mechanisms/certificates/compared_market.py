@@ -41,6 +41,8 @@ from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuat
 # How far others may be from what is best for them at the price, as a share of what is at stake for them: the price is
 # found in floating point.
 CONTENT_TOLERANCE = 1e-6
+# Marginal values just above and just below a holding are those at so much more and less, relatively.
+BESIDE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,19 +343,25 @@ def _kept(valuation: Valuation, held: list[Fraction]) -> list[Fraction]:
 def _missed(valuation: Valuation, held: FloatArray, price: FloatArray, owned: FloatArray, supply: FloatArray) -> float:
     """Return a bound on what more a trader would gain at a price by holding anything else that it can pay, numeraire.
 
-    It is the tangent's: what the margin is worth beyond the price, times how far the holding may change. Nobody holds
-    more than the supply, nor more of one good than its money buys.
+    It is that of tangents: what the margin just above the holding is worth beyond the price, times how much more may be
+    held, or the price beyond the margin just below, times the holding. Nobody holds more than the supply, nor more of
+    one good than its money buys.
     """
-    _, gradient = valuation.exact_tangent([Fraction(float(quantity)) for quantity in held])
+    more, less = (
+        valuation.exact_tangent([Fraction(max(float(quantity) * (1 + side * BESIDE), 0.0)) for quantity in held])[1]
+        for side in (1, -1)
+    )
     most = supply if len(held) > 1 or price[0] <= 0 else np.minimum(supply, owned[:-1] + owned[-1] / price)
     total = 0.0
-    for margin, quantity, cost, limit in zip(gradient, held, price, most, strict=True):
+    for above, below, quantity, cost, limit in zip(more, less, held, price, most, strict=True):
         room = max(float(limit) - float(quantity), 0.0)
-        if margin is None:
+        if above is None:
             total += 0.0 if room <= 0 else np.inf
             continue
-        surplus = float(margin) - float(cost)
-        total += max(surplus * room, -surplus * float(quantity), 0.0)
+        kept = np.inf if below is None else float(below)
+        total += max(
+            (float(above) - float(cost)) * room, (float(cost) - kept) * float(quantity) if quantity > 0 else 0, 0
+        )
     return total
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.files import certificate_text, load_certificate
 from marketgame.experiments.certificate_files.replay import replayed
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
@@ -21,7 +21,10 @@ from marketgame.experiments.stress.market_institution import REPAIRED
 from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
+from marketgame.mechanisms.certificates.compared_market import certify_compared_market
+from marketgame.mechanisms.comparison_markets.call_market import clear_reports
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
+from marketgame.mechanisms.comparison_markets.residual_supply import best_schedule
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
@@ -31,6 +34,7 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
+CASES = Path(__file__).parents[3] / "experiments" / "cases"
 FEW = Effort(careless_plays=16, replications=4, rounds=40, longer=1)
 PROVABLE = tuple(q for q in Inquiry if q not in {Inquiry.CARELESS, Inquiry.LEARNING})
 
@@ -85,6 +89,21 @@ def test_price_takers_and_true_schedules_reach_the_first_best_and_equilibria_do_
     # One buyer or one seller among three: nothing is traded in equilibrium.
     assert played[ComparedMarket.EQUILIBRIUM] == 0
     assert 0 < played[ComparedMarket.ALL_OFFERED] < 0.9 * best  # type: ignore[operator]
+
+
+def test_boehm_bawerks_horses_cost_between_the_values_of_the_marginal_pairs(tmp_path: Path) -> None:
+    # Five horses are sold, at 21 to 21.5 pounds (Positive Theory of Capital, 1889, book IV).
+    horses = load_economy(CASES / "boehm-bawerk-1889.toml")
+    called = clear_reports(horses, horses.profiles)
+    np.testing.assert_allclose([called.lowest[0, 0], called.price[0, 0], called.highest[0, 0]], [21, 21.25, 21.5])
+    assert np.maximum(called.net_trades[0, :, 0], 0).sum() == pytest.approx(5)
+    # A buyer of the marginal pair moves the price to the lower end, and values in steps are checked at their steps.
+    found = best_schedule(horses, 4, 0)
+    assert found is not None
+    assert found.gain == pytest.approx(0.25, abs=1e-5)
+    certificate = certify_compared_market(horses, ComparedMarket.CALL, (4,), ((0,), (0,)), found.steps)
+    (tmp_path / "horse.json").write_text(certificate_text(certificate), encoding="utf-8")
+    assert replayed(load_certificate(tmp_path / "horse.json")).confirmed
 
 
 def test_nobody_leaves_who_trades_at_a_supporting_price() -> None:
