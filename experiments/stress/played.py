@@ -43,6 +43,8 @@ TOLERANCE = 0.01
 """Losses of at most this share of the gains from trade are borne."""
 CARELESS: tuple[Behaviour, ...] = (Mispricing(), Withholding(), Noisy())
 OBEDIENT = "obedient"
+# Plays whose numbers differ by less than this share of them are the same.
+ROUNDING = 1e-12
 # A trader has nothing left if it gains no more than that, up to this share of what it owned.
 NOTHING_LEFT = 1e-9
 
@@ -280,8 +282,10 @@ def _half_width(values: FloatArray) -> float:
     """Return half the width of the 95% interval of the mean of values ``(B,)``, by Student's law."""
     count = len(values)
     spread = float(values.std(ddof=1)) / count**0.5 if count > 1 else np.inf
-    if spread <= 0 or not np.isfinite(spread):
-        return 0.0 if spread <= 0 else np.inf
+    if not np.isfinite(spread):
+        return np.inf
+    if spread <= ROUNDING * float(np.abs(values).max()):
+        return 0.0
     return float(import_module("scipy.special").stdtrit(count - 1, 0.975)) * spread
 
 

@@ -57,7 +57,8 @@ def rows_of(name: str, economy: Economy) -> Iterator[dict[str, object]]:
     scenario = MarketScenario(name, economy)
     benchmarks = Benchmarks().answer(Inquiry.WELFARE, scenario, {}, NO_DEADLINE).welfare
     best = benchmarks[Measure.FIRST_BEST].value
-    assert best is not None
+    if best is None or best <= 0:
+        return  # Nobody gains by trade, and shares of nothing mean nothing.
     for measure, label in ((Measure.EFFICIENT, "willing or not"), (Measure.EFFICIENT_WILLING, "everybody willing")):
         found = benchmarks.get(measure)
         share = "" if found is None or found.value is None else f"{found.value / best:.2%}"
