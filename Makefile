@@ -132,4 +132,4 @@ requirements: $(READY)
 		--output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf $(ENVIRONMENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(ENVIRONMENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build docs/reference dist
