@@ -30,7 +30,7 @@ Every numbered equation, definition, lemma and theorem of the two papers: where 
 implement it, and its tests. **GR** is Giraud and Rochon, **M** is Myerson; `marketgame.` stands before every name, and
 `tests/` is the folder of the tests. Which functions stand in a row follows from the sources that their docstrings name;
 where many do, those that are about little else. Where we leave the papers is told by
-[how we read the two papers](reading-the-papers.md), whether what they claim holds by the pages of theory.
+[how we read the two papers](reading-the-papers.md), and whether what they claim holds by [the ledger](claims.md).
 """
 
 
@@ -46,6 +46,7 @@ class Entry:
         tests: files, or tests in files.
         example: a file that comes with the program, or "".
         reason: why nothing implements it, or "".
+        claim: where the ledger of claims says what became of it, or "".
     """
 
     statement: Statement
@@ -55,6 +56,7 @@ class Entry:
     tests: tuple[str, ...]
     example: str = ""
     reason: str = ""
+    claim: str = ""
 
 
 def entries() -> list[Entry]:
@@ -81,6 +83,7 @@ def entries() -> list[Entry]:
                     tuple(about.get("tests", ())),
                     about.get("example", ""),
                     about.get("reason", ""),
+                    about.get("claim", ""),
                 )
             )
     return rows
@@ -115,7 +118,8 @@ def _row(entry: Entry) -> str:
     by += [f"`example:{entry.example}`"] if entry.example else []
     by += [f"*{entry.reason}*"] if entry.reason else []
     tests = [f"[{_short(test)}](../tests/{test.split('::')[0]})" for test in entry.tests]
-    cells = (f"**{number}**", f"[{entry.says}]({entry.page})", "<br>".join(by), "<br>".join(tests))
+    became = f"<br>[what became of it](claims.md#{entry.claim})" if entry.claim else ""
+    cells = (f"**{number}**{became}", f"[{entry.says}]({entry.page})", "<br>".join(by), "<br>".join(tests))
     return f"| {' | '.join(cells)} |"
 
 
