@@ -20,7 +20,6 @@ from typing import Protocol
 import numpy as np
 
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
-from marketgame.mechanisms.economies.valuation import ValuationTable
 
 MOST_STEPS = 100
 # How much of the complementarity gap each step aims to keep, and how near the boundary it may go.
@@ -37,14 +36,30 @@ NEEDED_AND_MISSING = "somebody uses goods in fixed proportions, and of one of th
 NEGLIGIBLE = 1e-12
 
 
-class ConcaveValuations(Protocol):
-    """What the method asks of valuations: gradients and curvatures of many rows at once."""
+class Concave(Protocol):
+    """Gradients and curvatures of many rows at once, by goods or by levels of activities."""
 
     def supergradient(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
         """Return gradients, ``(..., G)``, at bundles ``(..., G)`` of the rows ``(...)``."""
 
     def curvature(self, rows: IntegerArray, bundles: FloatArray, /) -> FloatArray:
         """Return minus the Hessians, ``(..., G, G)``."""
+
+
+class ConcaveValuations(Concave, Protocol):
+    """What the method asks of valuations: gradients and curvatures of many rows at once."""
+
+    def by_activities(self, rows: IntegerArray, /) -> bool:
+        """Say whether goods are valued for the activities that use them by some of the rows ``(...)``."""
+
+    def uses(self, rows: IntegerArray, /) -> FloatArray:
+        """Return what a unit of each activity takes of each good, ``(..., G, G)``."""
+
+    def gradient_of_activities(self, rows: IntegerArray, levels: FloatArray, /) -> FloatArray:
+        """Return gradients by levels of activities ``(..., G)``, ``(..., G)``."""
+
+    def curvature_of_activities(self, rows: IntegerArray, levels: FloatArray, /) -> FloatArray:
+        """Return minus the Hessians by levels of activities, ``(..., G, G)``."""
 
 
 def allocate_by_interior_point(
@@ -58,7 +73,7 @@ def allocate_by_interior_point(
     # In shares of the supply every good weighs what it is worth, whatever its unit.
     unit = np.max(supply, axis=0, initial=0.0)
     unit = np.where(unit > 0, unit, 1.0)
-    if isinstance(table, ValuationTable) and table.select(rows).by_activities:
+    if table.by_activities(rows):
         if not (supply > 0).all():
             raise ValueError(NEEDED_AND_MISSING)
         activities = _InActivities(table, unit)
@@ -68,7 +83,7 @@ def allocate_by_interior_point(
     return shares * unit, worth / unit
 
 
-def _allocate_shares(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _allocate_shares(table: Concave, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return efficient bundles and supporting prices, in units in which supplies are of order one."""
     if (supply > 0).all():
         return _allocate(table, rows, supply)
@@ -87,7 +102,7 @@ def _allocate_shares(table: ConcaveValuations, rows: IntegerArray, supply: Float
 class _InUnits:
     """The same valuations of goods in other units."""
 
-    table: ConcaveValuations
+    table: Concave
     unit: FloatArray  # (G,)
 
     def supergradient(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
@@ -101,7 +116,7 @@ class _InUnits:
 class _InActivities:
     """Valuations of the levels of activities, in units in which each takes at most one unit of any good."""
 
-    table: ValuationTable
+    table: ConcaveValuations
     unit: FloatArray  # of goods, (G,)
 
     def uses(self, rows: IntegerArray) -> FloatArray:
@@ -109,7 +124,7 @@ class _InActivities:
         return self._uses(rows) * self._units(rows)[..., None, :]
 
     def _uses(self, rows: IntegerArray) -> FloatArray:
-        return self.table.select(rows).uses() / self.unit[:, None]
+        return self.table.uses(rows) / self.unit[:, None]
 
     def _units(self, rows: IntegerArray) -> FloatArray:
         most = self._uses(rows).max(axis=-2)
@@ -121,27 +136,27 @@ class _InActivities:
 
     def supergradient(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
         units = self._units(rows)
-        return self.table.select(rows).gradient_of_activities(levels * units) * units
+        return self.table.gradient_of_activities(rows, levels * units) * units
 
     def curvature(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
         units = self._units(rows)
-        curved = self.table.select(rows).curvature_of_activities(levels * units)
+        curved = self.table.curvature_of_activities(rows, levels * units)
         return curved * units[..., :, None] * units[..., None, :]
 
 
-def _used(table: ConcaveValuations, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+def _used(table: Concave, rows: IntegerArray, levels: FloatArray) -> FloatArray:
     """Return the goods that players hold, ``(P, N, G)``: what their activities take, or themselves."""
     return table.used(rows, levels) if isinstance(table, _InActivities) else levels
 
 
-def _charged(table: ConcaveValuations, rows: IntegerArray, price: FloatArray) -> FloatArray:
+def _charged(table: Concave, rows: IntegerArray, price: FloatArray) -> FloatArray:
     """Return what goods cost, ``(P, 1, G)``, or a unit of each activity, ``(P, N, G)``."""
     if isinstance(table, _InActivities):
         return (np.swapaxes(table.uses(rows), -1, -2) @ price[:, None, :, None])[..., 0]
     return price[:, None, :]
 
 
-def _of_goods(table: ConcaveValuations, rows: IntegerArray, inverse: FloatArray) -> FloatArray:
+def _of_goods(table: Concave, rows: IntegerArray, inverse: FloatArray) -> FloatArray:
     """Return by how much what players hold of each good moves with prices, ``(P, N, G, G)``."""
     if isinstance(table, _InActivities):
         uses = table.uses(rows)
@@ -153,7 +168,7 @@ def _of_goods(table: ConcaveValuations, rows: IntegerArray, inverse: FloatArray)
 class _SomeGoods:
     """Valuations of some of the goods by those who have nothing of the others."""
 
-    table: ConcaveValuations
+    table: Concave
     goods: IntegerArray
     of: int
 
@@ -170,7 +185,7 @@ class _SomeGoods:
         return whole
 
 
-def _allocate(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _allocate(table: Concave, rows: IntegerArray, supply: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return efficient bundles and supporting prices where there is some of every good."""
     point = _central_start(table, rows, supply)
     value_of_supply = (point.price * supply).sum(axis=-1) + np.abs(point.reduced * point.bundles).sum(axis=(-1, -2))
@@ -212,7 +227,7 @@ class _Point:
         return (self.bundles * self.reduced).sum(axis=(-1, -2)) + (self.waste * self.price).sum(axis=-1)
 
 
-def _central_start(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> _Point:
+def _central_start(table: Concave, rows: IntegerArray, supply: FloatArray) -> _Point:
     share = supply / (rows.shape[-1] + 1)
     bundles = np.broadcast_to(share[:, None, :], (*rows.shape, supply.shape[-1])).copy()
     if isinstance(table, _InActivities):
@@ -230,7 +245,7 @@ def _scale(largest: FloatArray) -> FloatArray:
     return scale
 
 
-def _interior_step(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
+def _interior_step(table: Concave, rows: IntegerArray, supply: FloatArray, point: _Point) -> _Point:
     """Take one damped Newton step towards the first-order conditions with a smaller gap."""
     x, w, p, u = point.bundles, point.waste, point.price, point.reduced
     pairs = x.shape[-1] * (x.shape[-2] + 1)
@@ -275,7 +290,7 @@ def _longest_step(values: FloatArray, moves: FloatArray) -> FloatArray:
     return np.minimum(1.0, BOUNDARY_FRACTION * room)
 
 
-def _units_of_quantity(table: ConcaveValuations, rows: IntegerArray, supply: FloatArray) -> FloatArray:
+def _units_of_quantity(table: Concave, rows: IntegerArray, supply: FloatArray) -> FloatArray:
     """Return for each good, ``(P, G)``, the quantity that weighs as much as one numeraire of marginal value."""
     share = np.broadcast_to((supply / rows.shape[-1])[:, None, :], (*rows.shape, supply.shape[-1]))
     marginal = np.abs(table.supergradient(rows, share)).max(axis=-2)
@@ -294,7 +309,7 @@ def _rounded(
 
 
 def _best(
-    table: ConcaveValuations,
+    table: Concave,
     rows: IntegerArray,
     supply: FloatArray,
     answers: list[tuple[FloatArray, FloatArray]],
@@ -317,7 +332,7 @@ def _best(
 
 
 def _polish(
-    table: ConcaveValuations, rows: IntegerArray, supply: FloatArray, point: _Point, units: FloatArray
+    table: Concave, rows: IntegerArray, supply: FloatArray, point: _Point, units: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Solve the first-order conditions exactly for the goods held and the prices charged at the limit."""
     held: BooleanArray = point.bundles > point.reduced * units[:, None, :]

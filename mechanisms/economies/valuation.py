@@ -530,6 +530,22 @@ class ValuationTable:
                 parts.append((stack.take(self._place_in_family[rows.reshape(-1)[places]]), places))
         return ValuationBatch(rows.shape, self.goods, parts)
 
+    def by_activities(self, rows: IntegerArray) -> bool:
+        """Say whether some of the rows ``(...)`` value goods for the activities that use them."""
+        return self.select(rows).by_activities
+
+    def uses(self, rows: IntegerArray) -> FloatArray:
+        """Return what a unit of each activity takes of each good, ``(..., G, G)``."""
+        return self.select(rows).uses()
+
+    def gradient_of_activities(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        """Return what more of each activity is worth, ``(..., G)``."""
+        return self.select(rows).gradient_of_activities(levels)
+
+    def curvature_of_activities(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        """Return minus the Hessians by activities, ``(..., G, G)``."""
+        return self.select(rows).curvature_of_activities(levels)
+
     def value(self, rows: IntegerArray, bundles: FloatArray) -> FloatArray:
         """Return the values, ``(...)``, in numeraire, of bundles ``(..., G)`` to the rows ``(...)``."""
         return self.select(rows).value(bundles)

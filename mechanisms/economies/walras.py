@@ -322,7 +322,8 @@ class _Market:
 
         def cost(worth: FloatArray) -> tuple[FloatArray, FloatArray]:
             bundles = self.traders.demand(worth[:, None] * price)
-            return bundles, np.where(bundles > 0, bundles * price, 0).sum(axis=-1)
+            with np.errstate(invalid="ignore"):
+                return bundles, np.where((bundles > 0) & (price > 0), bundles * price, 0).sum(axis=-1)
 
         low, high = np.ones(len(wealth)), np.full(len(wealth), 2.0)
         for _ in range(MOST_HALVINGS):
@@ -347,7 +348,8 @@ class _Market:
                 break
         (least, spent), (most, _) = cost(high), cost(low)
         # Where the marginal value of a good is constant demand jumps, and takes what is left to spend.
-        jumps = most - np.minimum(least, most) > CLEARING_TOLERANCE * self.supply
+        with np.errstate(invalid="ignore"):
+            jumps = most - np.minimum(least, most) > CLEARING_TOLERANCE * self.supply
         count = np.maximum(jumps.sum(axis=-1, keepdims=True), 1)
         left = np.maximum(wealth - spent, 0)[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):

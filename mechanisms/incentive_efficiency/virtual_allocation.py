@@ -112,6 +112,37 @@ class CombinedValuations:
             total += weight[..., None, None] * self.table.curvature(member, bundles)
         return total
 
+    def by_activities(self, rows: IntegerArray) -> bool:
+        """Say whether all that are combined in a row use goods alike, and some in fixed proportions."""
+        members = [member for weight, member in self._members(rows) if weight.any()]
+        if not any(self.table.by_activities(member) for member in members):
+            return False
+        uses = self.uses(rows)
+        weighted = [weight for weight, _ in self._members(rows) if weight.any()]
+        pairs = zip(weighted, (self.table.uses(member) for member in members), strict=True)
+        return all(((uses == used) | (weight == 0)[..., None, None]).all() for weight, used in pairs)
+
+    def uses(self, rows: IntegerArray) -> FloatArray:
+        """Return what a unit of each activity takes of each good, ``(..., G, G)``."""
+        weights = np.stack([np.abs(weight) for weight, _ in self._members(rows)])
+        each = np.stack([self.table.uses(member) for _, member in self._members(rows)])
+        first = weights.argmax(axis=0)
+        return np.asarray(np.take_along_axis(each, first[None, ..., None, None], axis=0)[0])
+
+    def gradient_of_activities(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        """Return the combined gradients by levels of activities, ``(..., G)``."""
+        total = np.zeros(levels.shape)
+        for weight, member in self._members(rows):
+            total += weight[..., None] * self.table.gradient_of_activities(member, levels)
+        return total
+
+    def curvature_of_activities(self, rows: IntegerArray, levels: FloatArray) -> FloatArray:
+        """Return minus the combined Hessians by levels of activities, ``(..., G, G)``."""
+        total = np.zeros((*levels.shape, levels.shape[-1]))
+        for weight, member in self._members(rows):
+            total += weight[..., None, None] * self.table.curvature_of_activities(member, levels)
+        return total
+
     def curvature_bounds(self, row: int, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return bounds of a separable sum's curvature on the cells between edges ``(K + 1, G)``, ``(K, G)`` each.
 

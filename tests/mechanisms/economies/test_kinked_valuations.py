@@ -18,7 +18,7 @@ from scipy import optimize
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.plain.contract import surplus
 from marketgame.mechanisms.economies.assumptions import check_assumptions
-from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.random_economies import ValuationLaw
@@ -32,6 +32,10 @@ from marketgame.mechanisms.economies.valuations import (
     Quadratic,
     Steps,
 )
+from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
+from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest
+from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from tests.examples import drawn
 from tests.mechanisms.exact_values import exact_gain
 from tests.mechanisms.strategies import economy_of, line, one_type
@@ -406,3 +410,21 @@ def test_an_intercept_that_is_left_out_is_nought_and_draws_nothing() -> None:
     assert not line(1.0).kinked
     assert not isinstance(Linear(np.ones(1)), Steps)
     assert issubclass(Steps, SeparableValuation)
+
+
+def test_the_first_best_survives_incentives_and_consent_where_goods_are_used_in_fixed_proportions() -> None:
+    """Under expected externality payments and fixed ones, all gain and truth is best: nothing efficient is better."""
+    kinds = tuple(
+        PlayerType(name, np.array([2.0, 1.0, 50.0]), FixedProportions(np.array(worth), np.array(0.5), np.ones(2)))
+        for name, worth in (("low", 3.0), ("high", 5.0))
+    )
+    bob = FixedProportions(np.array(4.0), np.array(0.0), np.array([1.0, 2.0]))
+    cat = ConstantElasticity(np.array(4.0), np.ones(2), np.array(0.5), np.array(0.4))
+    economy = economy_of(
+        [Player("ann", kinds), one_type("bob", [1.0, 2.0, 50.0], bob), one_type("cat", [1.0, 2.0, 50.0], cat)]
+    )
+    efficient = efficient_allocation(economy)
+    (found,) = incentive_benchmarks(economy, (Participation.INDIVIDUAL,), None, Money.OWNED, None)
+    assert isinstance(found, SecondBest)
+    first_best = economy.prior.probability @ first_best_gains(economy, efficient)
+    assert found.gains == pytest.approx(first_best, rel=1e-7)
