@@ -38,6 +38,7 @@ PALE_BLUE: Final = "#CFE3F1"
 PALE_GREEN: Final = "#D5EBDD"
 SEA: Final = "#9FD3C0"
 SAND: Final = "#F0B798"
+CLAY: Final = "#DE8F66"
 
 # Ends and middle of ranges from little to much, light to dark, so that they survive a black-and-white printer.
 STRENGTH_STEPS: Final = ("#B9CFE0", "#5B8DB5", "#123A5E")

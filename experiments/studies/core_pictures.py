@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from marketgame.experiments import HOME
+from marketgame.experiments.blocking.core_picture import core_picture, plane_of
 from marketgame.experiments.files.game_file import load_game
 from marketgame.experiments.files.output_folder import replace_file
 from marketgame.experiments.play.running import play, prepare, run_folder
@@ -23,15 +24,15 @@ from marketgame.experiments.studies.severance import (
     predicted_region,
     sweep_severance,
 )
-from marketgame.mechanisms.coalitional_games.mechanism import interim_utilities
-from marketgame.mechanisms.core.projection import CoreProjection, PayoffAxis, core_projection
+from marketgame.mechanisms.core.variant import CoreVariant
 from marketgame.results.figures import standard_figures
-from marketgame.results.figures.core import core_in_payoff_plane, severance_and_side_bets, severance_sweep
+from marketgame.results.figures.core import severance_and_side_bets, severance_sweep
 from marketgame.results.figures.saving import save_figure
 from marketgame.results.loading import load
 
 GAMES, SCENARIOS = HOME / "games", HOME / "scenarios"
 UNIT = "$"
+EXAMPLE_1 = "myerson-example-1"
 # The promises that the sweep plays and the map shows; the two points where blocking stops and begins again are among
 # the first.
 SWEPT = np.sort(np.append(np.linspace(0.0, 1.4, 29), predicted_bounds(HIGHEST_PRICE)))
@@ -74,27 +75,17 @@ def _of_a_run(name: str, scenario: str, figure: str, folder: Path) -> Path:
 
 
 def core_of_example_1() -> Figure:
-    """Return the core of Myerson's first example in the plane of the seller's payoffs, with two mechanisms.
+    """Return the core of Myerson's first example with two mechanisms, as ``marketgame core --figure`` draws it.
 
     Raises:
-        ArithmeticError: the core was not found, or not all of it.
+        ArithmeticError: the core was not found.
     """
-    blocked = load_game(GAMES / "myerson-example-1-equal-gains.toml")
-    equitable = load_game(GAMES / "myerson-example-1.toml")
-    game = equitable.game
-    good, bad = (game.types[0].index(kind) for kind in ("H", "L"))
-    found = core_projection(game, (PayoffAxis(0, bad), PayoffAxis(0, good)))
-    if not isinstance(found, CoreProjection) or not found.exact:
+    blocked, equitable = (load_game(GAMES / f"{name}.toml") for name in ("myerson-example-1-equal-gains", EXAMPLE_1))
+    plane = plane_of(equitable.game, "seller/L,seller/H")
+    drawn = core_picture(equitable, plane, CoreVariant(), {blocked.name: blocked})
+    if drawn is None:
         raise ArithmeticError("the core of the first example was not found")
-    marks = {}
-    for name, file in (("equal gains from trade: blocked", blocked), ("virtually equitable: in the core", equitable)):
-        if file.mechanism is not None:
-            payoff = interim_utilities(game, file.mechanism)[0]
-            marks[name] = (float(payoff[bad]), float(payoff[good]))
-    vertices = [(float(first), float(second)) for first, second in found.vertices]
-    return core_in_payoff_plane(
-        vertices, ("seller L", "seller H"), marks, UNIT, "The core of Myerson's Example 1, exact"
-    )
+    return drawn
 
 
 def _map_of_example_2() -> Figure:

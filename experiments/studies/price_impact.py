@@ -178,7 +178,7 @@ def growth_picture(table: pd.DataFrame) -> Figure:
             (rows["copies"].iloc[-1], share[-1]),
             (6, 0),
             textcoords="offset points",
-            color=colour,
+            color=palette.INK,
             va="center",
             annotation_clip=False,
         )

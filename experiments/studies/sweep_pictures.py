@@ -56,7 +56,7 @@ def welfare_by_misreporters(sweep: Run) -> Figure:
     above.margins(y=0.12)
     below.axhline(0, color=palette.GREY, lw=0.5)
     for column, name, colour, marker, offset in (
-        ("change_of_them", "a liar", palette.VERMILION, palette.MARKERS[1], 7),
+        ("change_of_them", "a liar", palette.ORANGE, palette.MARKERS[1], 7),
         ("change_of_others", "a trader who\ntells the truth", palette.BLUE, palette.MARKERS[2], 6),
     ):
         change = results.over_seeds(runs, column, MISREPORTERS).dropna(subset="mean")

@@ -17,9 +17,9 @@ _PAGE_WIDTH: Final = 7.2
 _COLOURS: Final = {
     "yes": palette.SEA,
     "sampled": palette.PALE_GREEN,
-    "not refuted": palette.PALE,
-    "no": palette.SAND,
-    "not asked": palette.WHITE,
+    "not refuted": palette.WHITE,
+    "no": palette.CLAY,
+    "not asked": palette.FAINT,
 }
 _MEANING: Final = {
     "yes": "proved",
@@ -32,7 +32,7 @@ _MEANING: Final = {
 _ALWAYS: Final = ("yes", "not refuted", "no")
 _ROW: Final = 0.27
 # With more columns, what a cell says takes two lines.
-_WIDE_COLUMNS: Final = 6
+_WIDE_COLUMNS: Final = 5
 _TALL_ROW: Final = 0.36
 # With more columns in all, a picture is wider than a printed page's text.
 _MOST_ON_A_PAGE: Final = 8
@@ -72,7 +72,7 @@ def institution_matrix(
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
     said = {*_ALWAYS, *(str(verdict) for _, table in panels for verdict in table["verdict"])}
     shown = {verdict: colour for verdict, colour in _COLOURS.items() if verdict in said}
-    handles = [Patch(fc=colour, label=_MEANING[verdict]) for verdict, colour in shown.items()]
+    handles = [Patch(fc=colour, ec=palette.GREY, lw=0.4, label=_MEANING[verdict]) for verdict, colour in shown.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     put_title(figure, title)
     return figure
@@ -82,7 +82,9 @@ def _panel(axes: Axes, table: pd.DataFrame, names: list[str], questions: list[st
     """Draw the cells of one panel."""
     for row in table.itertuples():
         x, y = questions.index(str(row.question)), names.index(str(row.institution))
-        axes.add_patch(Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, fc=_COLOURS[str(row.verdict)], ec="none"))
+        axes.add_patch(
+            Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, fc=_COLOURS[str(row.verdict)], ec=palette.GREY, lw=0.4)
+        )
         axes.text(x, y, plain(str(row.text)), ha="center", va="center", color=palette.INK)
     axes.set_xlim(-0.5, len(questions) - 0.5)
     axes.set_ylim(len(names) - 0.5, -0.5)

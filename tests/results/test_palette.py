@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from marketgame.results import palette
 from marketgame.results.figures import network_of_links, trade_network
 from marketgame.results.figures.bankruptcies import bankruptcies_by_player
+from marketgame.results.figures.style import NORMAL, SMALL
 from marketgame.results.loading import Run
 from tests.results.figure_contents import SIX, nodes
 
@@ -115,6 +116,16 @@ def literals(path: Path) -> Iterator[str]:
 def test_no_module_that_draws_has_a_colour_of_its_own() -> None:
     assert len(DRAWING) > 40
     assert [found for path in DRAWING for found in literals(path)] == []
+
+
+def test_no_module_that_draws_has_letters_of_a_size_of_its_own() -> None:
+    """Sizes are those of the style, of which none is below seven points."""
+    assert min(SMALL, NORMAL) >= 7
+    for path in DRAWING:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg in {"fontsize", "labelsize", "size"}:
+                said = ast.unparse(node.value)
+                assert said.rpartition(".")[2] in {"SMALL", "NORMAL"}, f"{path.name}: {node.arg}={said}"
 
 
 def test_scripts_have_no_hue_but_those_of_the_palette() -> None:

@@ -144,7 +144,7 @@ def draw(tables: Tables) -> Figure:
     for axes, (name, words) in zip(panels, measures, strict=True):
         for kind, colour, marker in (
             (Bankruptcy.TRADES_STAND, palette.BLUE, "o"),
-            (Bankruptcy.UNWIND, palette.VERMILION, "s"),
+            (Bankruptcy.UNWIND, palette.ORANGE, "s"),
         ):
             rows = table[table[BANKRUPTCY].astype(str) == kind.value]
             draw_band(axes, rows, SHARE, name, colour, marker, label=kind.value)

@@ -110,7 +110,7 @@ def draw(tables: Tables) -> Figure:
     figure = style.new_figure(style.WIDE, 3.0)
     left, right = figure.subplots(1, 2)
     for (source, words), colour, marker, line in zip(
-        WORDS.items(), (palette.BLUE, palette.VERMILION), palette.MARKERS, ("-", "--"), strict=False
+        WORDS.items(), (palette.BLUE, palette.ORANGE), palette.MARKERS, ("-", "--"), strict=False
     ):
         rows = table[table[STAKES].astype(str) == source]
         for axes, measure in ((left, "left_at_first"), (right, "gains")):

@@ -28,6 +28,7 @@ from marketgame.experiments.studies.sweep_pages import SWEEPS, markdown, put_in_
 from marketgame.experiments.sweep import run_sweep
 from marketgame.experiments.sweep.file import load_sweep
 from marketgame.experiments.sweep.identity import code_digest, computing_software
+from marketgame.results import palette
 from marketgame.results.comparison import CONFIDENCE
 from marketgame.results.figures.saving import save_figure
 from marketgame.results.loading import Run
@@ -210,7 +211,7 @@ def draw_band(
 
 
 def write_beside(axes: Axes, texts: Mapping[str, tuple[float, str, str]], least: float) -> None:
-    """Write each series' name at the right of its last value, in its colour behind its marker, none on another.
+    """Write each series' name at the right of its last value, behind its marker, none on another.
 
     Args:
         axes: on which values are drawn, its limits set.
@@ -222,4 +223,4 @@ def write_beside(axes: Axes, texts: Mapping[str, tuple[float, str, str]], least:
     for text, (value, colour, marker) in sorted(texts.items(), key=lambda named: -named[1][0]):
         at = min(at - least, (value - lowest) / (highest - lowest))
         axes.plot(1.04, at, color=colour, marker=marker, transform=axes.transAxes, clip_on=False)
-        axes.annotate(text, (1.07, at), xycoords="axes fraction", color=colour, va="center", annotation_clip=False)
+        axes.annotate(text, (1.07, at), xycoords="axes fraction", color=palette.INK, va="center", annotation_clip=False)

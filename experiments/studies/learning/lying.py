@@ -126,7 +126,7 @@ def draw(tables: Tables) -> Figure:
     traders = list(dict.fromkeys(table["traders"].astype(str)))
     heights = np.arange(len(traders))[::-1].astype(float)
     pairs = zip(
-        table[TRANSFERS].astype(str).unique(), (palette.VERMILION, palette.BLUE), ("o", "s"), (0.14, -0.14), strict=True
+        table[TRANSFERS].astype(str).unique(), (palette.ORANGE, palette.BLUE), ("o", "s"), (0.14, -0.14), strict=True
     )
     for transfers, colour, marker, offset in sorted(pairs, reverse=True):
         rows = table[table[TRANSFERS].astype(str) == transfers].set_index("traders").loc[traders]

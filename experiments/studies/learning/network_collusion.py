@@ -165,7 +165,7 @@ def draw(tables: Tables) -> Figure:
     panels = figure.subplots(1, 3)
     for transfers, colour, marker, line in zip(
         table[TRANSFERS].astype(str).unique(),
-        (palette.VERMILION, palette.BLUE),
+        (palette.ORANGE, palette.BLUE),
         palette.MARKERS,
         ("-", "--"),
         strict=False,

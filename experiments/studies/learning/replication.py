@@ -110,7 +110,7 @@ def draw(tables: Tables) -> Figure:
     copies = means["copies"].to_numpy(float)
     for axes, name, words, colour, marker in (
         (panels[0], "cost", "cost of incentives", palette.BLUE, palette.MARKERS[0]),
-        (panels[1], "lie", "two lies there and back, with reorders", palette.VERMILION, palette.MARKERS[1]),
+        (panels[1], "lie", "two lies there and back, with reorders", palette.ORANGE, palette.MARKERS[1]),
     ):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log" if name == "lie" else "linear")

@@ -157,7 +157,7 @@ def draw(tables: Tables) -> Figure:
     above.set_ylim(0, 1.02)
     write_beside(above, beside, 0.085)
     heights = np.arange(len(learners))[::-1].astype(float)
-    for rules, colour, marker, offset in ((PAPER, palette.VERMILION, "o", -0.14), (REPAIRED, palette.BLUE, "s", 0.14)):
+    for rules, colour, marker, offset in ((PAPER, palette.ORANGE, "o", -0.14), (REPAIRED, palette.BLUE, "s", 0.14)):
         rows = table[table["rules"] == rules].set_index("learner").loc[learners]
         middle, low, high = (rows[f"at_first_best{end}"].to_numpy(float) for end in ("", "_low", "_high"))
         errors = np.maximum([middle - low, high - middle], 0)

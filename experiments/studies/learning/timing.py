@@ -111,7 +111,7 @@ def draw(tables: Tables) -> Figure:
     for axes, learner in zip(grid, learners, strict=False):
         for timing, colour, marker in (
             (Timing.PRICES_FIRST, palette.BLUE, "o"),
-            (Timing.SIMULTANEOUS, palette.VERMILION, "s"),
+            (Timing.SIMULTANEOUS, palette.ORANGE, "s"),
         ):
             rows = curves[(curves[TIMING].astype(str) == timing.value) & (curves["learner"].astype(str) == learner)]
             draw_band(axes, rows, "after", "bankrupt", colour, marker, markevery=2, label=timing.value)

@@ -14,11 +14,13 @@ from marketgame import results
 from marketgame.experiments.files.game_scenario_file import load_game_scenario
 from marketgame.experiments.files.scenario_file import load_scenario
 from marketgame.results.figures import FIGURES, FigureFormat, RunFigure, save_figures, standard_figures
+from marketgame.results.figures.style import SMALL
 from marketgame.results.loading import Run
 from marketgame.simulation.recording.tables import TABLES
 from marketgame.simulation.run import simulate
 from marketgame.simulation.scenario.network import GraphKind, GraphLaw, Network
 from tests.experiments.command_calls import SCENARIOS
+from tests.results.figure_contents import texts
 from tests.run_folders import write_run
 
 OURS = [figure for figure in FIGURES.own if isinstance(figure, RunFigure)]
@@ -95,6 +97,11 @@ def test_every_figure_is_drawn_for_a_run_that_has_its_tables(drawn: list[dict[st
         assert any(figures_of(figure, each) for each in drawn), figure.name
     known = {name for each in drawn for figure in OURS for name in figures_of(figure, each)}
     assert known == {name for each in drawn for name in each}
+
+
+def test_every_letter_of_every_figure_is_seven_points_high_or_more(drawn: list[dict[str, Figure]]) -> None:
+    for name, figure in (each for figures in drawn for each in figures.items()):
+        assert min(float(text.get_fontsize()) for text in texts(figure)) >= SMALL == 7, name
 
 
 @pytest.mark.parametrize("figure", OURS, ids=lambda figure: figure.name)
