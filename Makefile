@@ -118,7 +118,7 @@ BUILDER ?= html
 # The book: a warning is an error. Two minutes.
 docs: $(READY)
 	$(RUN)/python -m docs.book.equations
-	$(RUN)/sphinx-build --quiet --fail-on-warning --keep-going -b $(BUILDER) -c docs/book docs docs/_build/$(BUILDER)
+	$(RUN)/sphinx-build --quiet --fail-on-warning --keep-going --write-all -b $(BUILDER) -c docs/book docs docs/_build/$(BUILDER)
 	@test $(BUILDER) != html || echo "the book is docs/_build/html/index.html"
 
 # What is built is in dist/. Nothing is pushed, and no tag is replaced.

@@ -12,6 +12,7 @@ import pytest
 
 from docs.book import equations
 from docs.book.citations import Statement, citations, cited
+from docs.book.linking import home_of
 from docs.book.mathml import drawn
 from docs.book.reference import PACKAGES, with_tables
 from tests.documentation import PAGES
@@ -233,6 +234,12 @@ def test_every_formula_of_a_docstring_is_understood_whole() -> None:
     assert all(drawn(formula).startswith("<math") for formula in formulas)
     with pytest.raises(ValueError, match="no MathML is known"):
         drawn(r"x \unheardof y")
+
+
+def test_names_that_the_face_offers_are_linked_to_where_they_are_made() -> None:
+    assert home_of("marketgame.Player") == "marketgame.mechanisms.economies.economy.Player"
+    assert home_of("marketgame.solve") == "marketgame.solve"
+    assert home_of("marketgame.agents.beliefs") == "marketgame.agents.beliefs"
 
 
 def test_tables_of_docstrings_become_tables_of_the_book() -> None:

@@ -9,6 +9,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
+import marketgame
 from docs.book.reference import PACKAGES
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ NAME: Final = re.compile(r"(?:marketgame\.)?(?:\w+\.)*\w+")
 # Pages that are all names show the last two parts of each.
 SHORT: Final = {"equations"}
 OURS: Final = ("marketgame.", *(f"{package}." for package in PACKAGES))
+
+
+def home_of(name: str) -> str:
+    """Return where the reference has a name: what the face offers, but for its functions, is told where it is made."""
+    offered = getattr(marketgame, name.removeprefix("marketgame."), None) if name.count(".") == 1 else None
+    return f"{offered.__module__}.{offered.__qualname__}" if isinstance(offered, type) else name
 
 
 class NamesAreLinks(SphinxTransform):
@@ -30,7 +37,7 @@ class NamesAreLinks(SphinxTransform):
         for literal in list(self.document.findall(nodes.literal)):
             name = literal.astext()
             if name.startswith(OURS) and NAME.fullmatch(name) and not isinstance(literal.parent, addnodes.pending_xref):
-                target = f"marketgame.{name.removeprefix('marketgame.')}"
+                target = home_of(f"marketgame.{name.removeprefix('marketgame.')}")
                 reference = addnodes.pending_xref(
                     "", refdomain="py", reftype="obj", reftarget=target, refexplicit=True, refwarn=False
                 )
