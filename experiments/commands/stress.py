@@ -19,7 +19,6 @@ from marketgame.experiments.printing import AllowCodeOption, JsonOption, in_prog
 from marketgame.experiments.stress.asking import processes
 from marketgame.experiments.stress.printing import print_stress
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.recommendation import MUST
 from marketgame.experiments.stress.result import stress_document
 from marketgame.experiments.stress.selection import parsed_rules
 from marketgame.experiments.stress.stressing import (
@@ -27,7 +26,7 @@ from marketgame.experiments.stress.stressing import (
     asked_of,
     default_folder,
     in_folder,
-    questions_named,
+    to_survive,
 )
 from marketgame.experiments.sweep.executors import Workers, on_cluster
 from marketgame.experiments.sweep.folder import OnChange
@@ -76,8 +75,8 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         list[str] | None,
         typer.Option(
             metavar="QUESTION",
-            help="What the institution that is recommended must survive, once for each; all that can be proven "
-            "without it.",
+            help="What the institution that is recommended must survive, once for each; all that is asked and can be "
+            "proven without it.",
         ),
     ] = None,
     seconds: Annotated[
@@ -124,7 +123,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         every=every,
         ask=tuple(Question) if ask is None else ask,
     )
-    survived = questions_named(MUST if must is None else must, "--must")
+    survived = to_survive(must, asked, "--must")
     with blamed_on(file):
         refuse_unstorable(asked.scenario.economy)
     folder = default_folder(file) if out is None else out

@@ -52,7 +52,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     presets: Sequence[str] = (),
     every: bool = False,
     ask: Iterable[Question | str] = tuple(Question),
-    must: Iterable[Question | str] = MUST,
+    must: Iterable[Question | str] | None = None,
     seconds: float | None = USUAL_SECONDS,
     workers: int = 1,
     out: Path | str | None = None,
@@ -69,7 +69,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
         presets: sets of rules with a name: see `marketgame.experiments.stress.selection.PRESETS`.
         every: whether to ask all combinations of rules and transfers.
         ask: what is asked; what is left out is not asked.
-        must: what the institution that is recommended must survive.
+        must: what the institution that is recommended must survive; all that is asked and can be proven without it.
         seconds: wall time for everything; what is not asked by then is not asked. None for no limit.
         workers: processes on this machine.
         out: folder in which to keep answers and certificates; one that holds some of this test is gone on with.
@@ -83,7 +83,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     read = InputFiles(allow_code=allow_code)
     deadline = Deadline.after(seconds)
     asked = asked_of(of, read, rules=rules, transfers=transfers, presets=presets, every=every, ask=ask)
-    survived = questions_named(must, "must")
+    survived = to_survive(must, asked, "must")
     file = located(of) if isinstance(of, Path | str) else Path()
     with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
         refuse_unstorable(asked.scenario.economy)
@@ -145,6 +145,18 @@ def questions_named(names: Iterable[Question | str], field: str) -> tuple[Questi
             raise InputError(f"{field} {unknown_name(str(name), list(known))}")
         found.add(known[str(name)])
     return tuple(question for question in Question if question in found)
+
+
+def to_survive(must: Iterable[Question | str] | None, asked: Asked, field: str) -> tuple[Question, ...]:
+    """Return what must be survived: what is named, or all that is asked and can be proven; played if that is all.
+
+    Raises:
+        InputError: there is no question of a name.
+    """
+    if must is not None:
+        return questions_named(must, field)
+    questions = tuple(question for inquiry in asked.inquiries for question in inquiry.questions)
+    return tuple(question for question in MUST if question in questions) or questions
 
 
 def in_memory(asked: Asked, must: tuple[Question, ...], deadline: Deadline, where: Where) -> StressTest:
