@@ -100,7 +100,7 @@ class ComparedInstitution:
         ways: Mapping[Inquiry, Callable[[], dict[Question, Ruling]]] = {
             Inquiry.REPORTS: lambda: _reports(subject, deadline),
             Inquiry.ORDERS: lambda: {Question.ONE: _alone(subject, deadline, lies=False)},
-            Inquiry.REPLIES_ALONE: lambda: {Question.DISOBEYS: _alone(subject, deadline, lies=True)},
+            Inquiry.REPLIES_ALONE: lambda: {Question.DISOBEYS: _after_reports(subject, known, deadline)},
             Inquiry.COALITIONS: lambda: _coalitions(subject, known, deadline),
             Inquiry.REPLIES: lambda: {Question.DISOBEY: _together(known)},
             Inquiry.LEAVING: lambda: {Question.LEAVING: _leaving(subject)},
@@ -265,6 +265,14 @@ def _alone(subject: _Subject, deadline: Deadline, *, lies: bool) -> Ruling:
             Verdict.PROVEN, "no message gains", theorem=RESIDUAL if posts is None else CONCAVE, premises=premises
         )
     return Ruling(Verdict.NOT_REFUTED, "none found", bound=bound / subject.scale, cut=not complete)
+
+
+def _after_reports(subject: _Subject, known: Known, deadline: Deadline) -> Ruling:
+    """Return whether one player gains by any report and messages; in the call market a schedule is both."""
+    alone = known.get(Question.ONE)
+    if subject.market is ComparedMarket.CALL and alone is not None and not alone.cut:
+        return alone
+    return _alone(subject, deadline, lies=True)
 
 
 def _deviation(subject: _Subject, best: Deviation) -> Ruling:

@@ -105,18 +105,18 @@ def test_no_schedule_on_a_grid_gains_more_than_the_bound_in_the_call_market(seed
     owned = economy.endowments(economy.profiles)
     true = TypeSchedules(economy.valuations.select(economy.rows(economy.profiles)), owned[..., :-1], owned[..., -1])
     before = gains_from(economy, economy.profiles, clear(true).net_trades)
-    for player in (0, 2):
-        found = best_schedule(economy, player, 0)
-        assert found is not None
-        assert -1e-6 <= found.gain <= found.bound + 1e-9
-        top = float(owned[0, :, 0].sum())
-        for limit, first, last in product(np.linspace(2, 11, 4), np.linspace(0, top, 4), np.linspace(0, top, 4)):
-            if last > first:
-                continue
-            steps = np.array([[limit]]), np.array([[first]]), np.array([last])
-            after = gains_from(economy, economy.profiles, clear(WithSteps(true, player, *steps)).net_trades)
-            gain = float(economy.prior.probability @ (after - before)[:, player])
-            assert gain <= found.bound + 1e-9
+    player = 0
+    found = best_schedule(economy, player, 0)
+    assert found is not None
+    assert -1e-6 <= found.gain <= found.bound + 1e-9
+    top = float(owned[0, :, 0].sum())
+    for limit, first, last in product(np.linspace(3, 10, 3), np.linspace(0, top, 4), np.linspace(0, top, 4)):
+        if last > first:
+            continue
+        steps = np.array([[limit]]), np.array([[first]]), np.array([last])
+        after = gains_from(economy, economy.profiles, clear(WithSteps(true, player, *steps)).net_trades)
+        gain = float(economy.prior.probability @ (after - before)[:, player])
+        assert gain <= found.bound + 1e-9
 
 
 def test_the_lone_seller_of_a_linear_market_gains_what_the_monopolist_gains() -> None:
