@@ -120,6 +120,10 @@ def home_of(name: str, ours: dict[str, Path]) -> str | None:
     return package if package in ours else None
 
 
+# The home of a registry, which finds the modules of its members by itself.
+REGISTERED = "marketgame.mechanisms.economies.valuations"
+
+
 def unreached_mathematics() -> set[str]:
     """Return the modules of `mechanisms` that nothing uses but tests, and what no other module uses."""
     ours = {name: path for package in ALLOWED for name, path in modules(package).items()}
@@ -131,7 +135,11 @@ def unreached_mathematics() -> set[str]:
     waiting, reached = list(sources.items()), set[str]()
     while waiting:
         module, source = waiting.pop()
-        homes = (home_of(name, ours) for name in used_names(source, module) if name.startswith("marketgame."))
+        names = [name for name in used_names(source, module) if name.startswith("marketgame.")]
+        if f"{REGISTERED}.FAMILIES" in names:
+            # Whatever a module there defines can be named in a file.
+            names += [name for name in mathematics if name.startswith(f"{REGISTERED}.")]
+        homes = (home_of(name, ours) for name in names)
         for name in {home for home in homes if home is not None and home in mathematics - reached}:
             reached.add(name)
             waiting.append((name, ours[name].read_text(encoding="utf-8")))
