@@ -312,7 +312,9 @@ def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: C
 
 def _print_compared_market(stored: ComparedMarketCertificate, replay: Replay, console: Console) -> None:
     sends = stored.bids is not None or stored.limits is not None
-    text = "; ".join([_lies_told(stored), *(["then sending messages of their own"] if sends else [])])
+    honest = stored.true_types == stored.reported_types
+    said = f"{_joined(stored.coalition, stored.economy)} reporting the truth" if honest else _lies_told(stored)
+    text = "; ".join([said, *(["then messages of their own"] if sends else [])])
     console.print(f"[bold]{named(stored.economy.name)}[/bold]: {marked(text)}")
     console.print(f"{stored.market.value}\n", style="dim")
     scale = float(np.abs(stored.gains).max())
