@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marketgame.experiments.claims.claim import Claim, Counterexample, How, Kind, Repair, Verdict
 from marketgame.experiments.claims.myerson.core_evidence import (
+    achievable,
     core_is_efficient,
     empty_cores,
     linear_exchange,
@@ -52,6 +53,27 @@ CLAIMS: tuple[Claim, ...] = (
         severance_needed,
         (
             "tests/mechanisms/core/test_core.py::test_example_2_has_no_core_without_severance_and_the_proof_replays",
+            "tests/mechanisms/core/test_core_membership.py::test_stakes_are_achievable_exactly_up_to_what_the_players_can_earn",
+        ),
+    ),
+    stated(
+        Kind.EQUATION,
+        "18",
+        "section 7",
+        "What stakes a mechanism can achieve",
+        "Stakes are achieved by a feasible mechanism if severance that is nowhere negative makes up the difference to "
+        "what it gives at every profile.",
+        "Stakes that are drawn: the value of program (20), written out, and the engine, which looks at interim "
+        "expectations only.",
+        (
+            How.PROOF,
+            How.SEARCH,
+        ),
+        Verdict.HOLDS,
+        "A definition. Program (20) says when: the mediator must not lose. Payments at a profile can be anything that "
+        "leaves interim expectations alone, and what a type expects beyond its stake is severance.",
+        achievable,
+        (
             "tests/mechanisms/core/test_core_membership.py::test_stakes_are_achievable_exactly_up_to_what_the_players_can_earn",
         ),
     ),

@@ -28,6 +28,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import Support
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
+from marketgame.mechanisms.core.achievability import achieving_mechanism
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import BalancedGame, Equality, UnbalancedPlan, check_balancedness
 from marketgame.mechanisms.core.objective import expected_severance, welfare
@@ -208,6 +209,27 @@ def theorem_2(effort: Effort) -> Finding:
 def _in_core(book: Textbook, mechanism: Mechanism, *, fine: bool = False) -> bool:
     """Whether a mechanism is feasible and its stakes inhibitive, up to rounding."""
     return book.misses(mechanism) <= NOTHING and book.least_surplus(book.stakes(mechanism), fine=fine)[0] <= NOTHING
+
+
+def achievable(effort: Effort) -> Finding:
+    """Compare what the engine says of stakes with the mediator's loss in (20), which knows every profile."""
+    agree, possible = 0, 0
+    for generator, book in books(effort, "achievable"):
+        omega = wild_stakes(generator, book)
+        loss = _program_20(book, omega)
+        answer = achieving_mechanism(book.game, omega)
+        possible += loss <= NOTHING
+        near = abs(loss) <= 10 * NOTHING
+        if isinstance(answer, Mechanism):
+            kept = bool(np.allclose(book.stakes(answer), omega, atol=NOTHING)) and book.misses(answer) <= NOTHING
+            agree += kept and (loss <= NOTHING or near)
+        else:
+            agree += loss > NOTHING or near
+    return Finding(
+        agree == effort.economies,
+        f"The engine and (20) agree in {agree} of {effort.economies} cases drawn, in {possible} of which the stakes "
+        "can be achieved.",
+    )
 
 
 def programs_20_and_22(effort: Effort) -> Finding:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marketgame.experiments.claims.claim import Claim, Effort
+from marketgame.experiments.claims.claim import Claim, Effort, How
 from marketgame.experiments.claims.myerson import CLAIMS
 from marketgame.experiments.claims.myerson.drawn_games import KINDS, books, wild_stakes
 from marketgame.experiments.claims.myerson.examples import (
@@ -18,6 +20,7 @@ from marketgame.experiments.claims.myerson.examples import (
     example_2,
     pooling,
 )
+from marketgame.experiments.claims.myerson.stated import PAGE
 from marketgame.experiments.claims.myerson.textbook import Textbook
 
 FEW = Effort(economies=3, seed=7)
@@ -69,3 +72,12 @@ def test_games_of_every_kind_are_drawn_and_are_what_they_are_called() -> None:
 def test_stakes_of_every_sort_are_drawn() -> None:
     profits = [book.profit(wild_stakes(generator, book)) for generator, book in books(Effort(40, 5), "sorts")]
     assert 5 < sum(profit > 1e-6 for profit in profits) < 35
+
+
+def test_every_proof_that_a_reason_names_stands_in_bold_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / PAGE).read_text(encoding="utf-8")
+    for claim in CLAIMS:
+        for label in re.findall(r"core-theory\.md, ((?:Theorem|Lemma|Proposition) M\d+)", claim.reason):
+            assert f"**{label}**" in page, claim.key
+        if How.PROOF in claim.how and claim.repair is not None:
+            assert claim.repair.page == PAGE, claim.key
