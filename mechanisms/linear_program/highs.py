@@ -323,7 +323,7 @@ class Solver:
         if status is Status.OPTIMAL:
             found = self._optimum(iterations, seconds)
             return self._doubted(found, limits.deadline) if self._mixed_integer and limits.evidence else found
-        return SolverOutcome(
+        found = SolverOutcome(
             status,
             float("nan"),
             self._bound() if self._mixed_integer else float("nan"),
@@ -332,6 +332,9 @@ class Solver:
             ray=self._ray(status) if limits.evidence else None,
             best_known=self._best_known() if status in (Status.TIME_LIMIT, Status.ITERATION_LIMIT) else None,
         )
+        # Without presolve the solver has called programs impossible of which a point was at hand.
+        doubtful = self._mixed_integer and status is Status.INFEASIBLE and limits.evidence
+        return self._doubted(found, limits.deadline) if doubtful else found
 
     def _found_impossible_before_solving(self) -> bool:
         """Whether presolve alone says that there is no answer, which it has said of programs that have one."""
@@ -391,7 +394,10 @@ class Solver:
         self._require(self._highs.setOptionValue("small_matrix_value", smallest), "option small_matrix_value")
 
     def _doubted(self, found: SolverOutcome, deadline: Deadline) -> SolverOutcome:
-        """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound."""
+        """Solve a program with integer variables again, with presolve; keep the better answer and the weaker bound.
+
+        An answer is better than none, where it was found impossible.
+        """
         self.forget()
         self._require(self._highs.setOptionValue("presolve", "on"), "option presolve")
         self._stop_at(deadline)
@@ -403,8 +409,8 @@ class Solver:
         if ran == highspy.HighsStatus.kError or STATUS.get(self._highs.getModelStatus()) is not Status.OPTIMAL:
             return found
         again = self._optimum(found.iterations, found.seconds)
-        if again.status is not Status.OPTIMAL:
-            return found
+        if again.status is not Status.OPTIMAL or found.status is not Status.OPTIMAL:
+            return again if again.status is Status.OPTIMAL else found
         better, worse = sorted((found, again), key=lambda outcome: self._sense * outcome.objective)
         return replace(better, bound=min(better.bound, worse.bound, key=lambda bound: self._sense * bound))
 

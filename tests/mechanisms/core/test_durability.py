@@ -209,3 +209,33 @@ def test_only_coalitions_of_one_and_two_are_examined_and_the_answer_says_so() ->
 def test_what_does_not_fit_is_refused_by_name(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_an_equilibrium_is_found_where_the_solver_says_that_there_is_none() -> None:
+    # Every alternative has an equilibrium, so that the program has a point; without presolve the solver denied it.
+    alone = (
+        np.array([[[0.9286405316019335, 1.2401311102572217]], [[0.5655807219452513, -0.01514039223775301]]]),
+        np.array([[[1.1289092520992547, -1.1202515181504427]], [[-0.8070219866728421, -1.1697665878899337]]]),
+    )
+    apart = [np.concatenate([alone[0][a], alone[1][b]]) for a in (0, 1) for b in (0, 1)]
+    first = np.array([[-0.16587078800438615, 0.6215702222208063], [2.0329306678772654, 0.3401571025035372]])
+    game = CoalitionalGame(
+        ("a", "b"),
+        (("only",), ("x", "y")),
+        (np.ones(1), np.full(2, 0.5)),
+        {
+            **{(i,): ActionSet(("0", "1"), alone[i]) for i in (0, 1)},
+            (0, 1): ActionSet(tuple("01234"), np.array([first, *apart])),
+        },
+    )
+    mechanism = Mechanism(np.eye(5)[[1, 0]], np.array([[0.0, 0.0], [1.46040862065398, -1.46040862065398]]))
+    paid = np.array(
+        [
+            [[-1.0148092200228662, 1.0068401115776542], [-3.6426834804921975, 3.634714372046985]],
+            [[-0.6130860363376117, 0.6051169278923996], [-0.5106388739391365, 0.5026697654939245]],
+        ]
+    )
+    alternative = AlternativeGame((0, 1), np.eye(5)[[[3, 3], [4, 2]]], paid)
+    rejection = examine_alternative(game, mechanism, alternative)
+    assert isinstance(rejection, Rejection)
+    assert rejection_violation(game, mechanism, alternative, rejection) <= 1e-3
