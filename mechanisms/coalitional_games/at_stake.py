@@ -38,6 +38,9 @@ SMALL_SHARE = 1e-3
 ROUNDING = 1e-14
 """Gains below this share of the levels they are differences of are rounding."""
 
+LAST_DIGITS = 4 * float(np.finfo(np.float64).eps)
+"""Differences below this share of the levels that they are differences of are nothing."""
+
 RUIN = 1e8
 """An action by which a coalition loses more than this many times what is at stake is tempered to this loss.
 
@@ -136,9 +139,18 @@ def tempered(values: FloatArray, unit: float, *, forced: bool = False) -> FloatA
 def _differences(game: CoalitionalGame, alone: tuple[FloatArray, ...]) -> dict[tuple[int, ...], FloatArray]:
     levels = np.stack([own[game.profiles[:, player]] for player, own in enumerate(alone)])
     return {
-        coalition: actions.utilities - levels[list(coalition)] if levels.any() else actions.utilities
+        coalition: _beyond(actions.utilities, levels[list(coalition)]) if levels.any() else actions.utilities
         for coalition, actions in game.actions.items()
     }
+
+
+def _beyond(utilities: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return utilities less levels, zero where nothing is left but the last digits: these are not at stake for anybody.
+
+    A level is an average over types, whose last digits are not those of the utilities that it averages.
+    """
+    differences = utilities - levels
+    return np.where(np.abs(differences) > LAST_DIGITS * (np.abs(utilities) + np.abs(levels)), differences, 0.0)
 
 
 def _with_utilities(game: CoalitionalGame, utilities: dict[tuple[int, ...], FloatArray]) -> CoalitionalGame:
@@ -150,10 +162,7 @@ def _with_utilities(game: CoalitionalGame, utilities: dict[tuple[int, ...], Floa
 
 def _computed(game: CoalitionalGame) -> AtStake:
     alone = game.individual_values()
-    differences = {
-        coalition: _without_rounding(values, game.actions[coalition].utilities)
-        for coalition, values in _differences(game, alone).items()
-    }
+    differences = _differences(game, alone)
     own = [np.zeros(count) for count in game.type_counts]
     for coalition, values in differences.items():
         if len(coalition) == 1:
@@ -174,17 +183,6 @@ def _computed(game: CoalitionalGame) -> AtStake:
         unit = float(losses[losses > 0].min(initial=np.inf))
         unit = unit if np.isfinite(unit) else 1.0
     return AtStake(alone, tuple(np.maximum(mine, SMALL_SHARE * unit) for mine in own), unit)
-
-
-def _without_rounding(differences: FloatArray, utilities: FloatArray) -> FloatArray:
-    """Return differences from levels, with those that are nothing but the rounding of these levels set to zero.
-
-    Args:
-        differences: utilities less levels.
-        utilities: from which the levels were taken.
-    """
-    levels = np.abs(utilities) + np.abs(utilities - differences)
-    return np.where(np.abs(differences) > ROUNDING * levels, differences, 0.0)
 
 
 def _moved_together(values: FloatArray) -> FloatArray:

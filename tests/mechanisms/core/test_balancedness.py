@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketgame.mechanisms.coalitional_games.at_stake import at_stake
+from marketgame.mechanisms.coalitional_games.at_stake import at_stake, normal_form
 from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.core.allocation import CoreAllocation
 from marketgame.mechanisms.core.balancedness import (
@@ -201,5 +201,14 @@ def test_what_rounding_leaves_of_levels_is_not_at_stake(alone: float) -> None:
         {(0,): own, (1,): other, (0, 1): together},
     )
     assert at_stake(game).unit == pytest.approx(0.1 * alone)
+    assert at_stake(normal_form(game)).unit == pytest.approx(0.1 * alone)
     assert isinstance(check_balancedness(game), BalancedGame | UnbalancedPlan)
     assert isinstance(find_core_allocation(game), CoreAllocation)
+
+
+def test_the_core_of_one_player_whose_actions_differ_by_a_last_digit_is_found() -> None:
+    own = ActionSet(("0", "1"), np.array([[[0.10000000000000009, 1.1]], [[0.09999999999999998, 0.09999999999999998]]]))
+    game = CoalitionalGame(("a",), (("x", "y"),), (np.full(2, 0.5),), {(0,): own})
+    found = find_core_allocation(game)
+    assert isinstance(found, CoreAllocation)
+    assert at_stake(normal_form(game)).unit == at_stake(game).unit == pytest.approx(1.0)
