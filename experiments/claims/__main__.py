@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from marketgame.experiments.claims.claim import SEED, Check, Effort, Finding
@@ -37,10 +38,18 @@ def main() -> int:
         wrong |= not finding.agrees
         sys.stdout.write(f"{each.key}: {'' if finding.agrees else 'CONTRADICTS THE LEDGER: '}{finding.found}\n")
         sys.stdout.flush()
-    kept = {each.key: kept[each.key] for each in LEDGER if each.key in kept}
-    write_table(asked.folder / TABLE, kept)
+        # Whoever stops it keeps what was found.
+        _keep(asked.folder, kept)
+    kept = _keep(asked.folder, kept)
     (asked.folder / PAGE).write_text(page(LEDGER, kept, asked.folder), encoding="utf-8")
     return int(wrong)
+
+
+def _keep(folder: Path, kept: Mapping[str, Kept]) -> dict[str, Kept]:
+    """Write what was found about claims that there are, in their order, and return it."""
+    known = {each.key: kept[each.key] for each in LEDGER if each.key in kept}
+    write_table(folder / TABLE, known)
+    return known
 
 
 if __name__ == "__main__":
