@@ -24,6 +24,7 @@ from marketgame.results.figures import animation
 from marketgame.results.manifests import MANIFEST, manifest_text
 from marketgame.results.report import pictures
 from tests.experiments.command_calls import Call
+from tests.results.made_up_sweeps import write_sweep
 
 pytest_plugins = ("tests.experiments.conftest",)
 
@@ -45,6 +46,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("runs")
     for name, (scenario, rounds) in RUNS.items():
         run(scenario, rounds=rounds, figures="none", benchmark_seconds=0, out=home / name)
+    shares = {"share": [0.1, 0.5, 0.1, 0.5], "rules.pricing": ["void", "void", "spread", "spread"]}
+    write_sweep(home / "sweep", shares, [1, 2, 3], np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
+    sweep = json.loads((home / "sweep" / MANIFEST).read_text(encoding="utf-8"))
+    counts = {"runs": 12, "done": 9, "failed": 3}
+    sweep |= {"name": "made up", "status": "done", "runs": counts}
+    (home / "sweep" / MANIFEST).write_text(manifest_text(sweep))
+    for name in RUNS:
         path = home / name / MANIFEST
         known = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(manifest_text({key: value for key, value in known.items() if key != "files"}))
@@ -129,8 +137,9 @@ def test_nonsense_in_a_folder_is_shown_or_refused_in_one_line(
     if number % 10:
         # Figures are left out with a warning if they cannot be drawn.
         monkeypatch.setattr(pictures, "standard_figures", lambda *_: {})
+        monkeypatch.setattr(pictures, "sweep_figures", lambda *_: {})
     folder = tmp_path / "run"
-    shutil.copytree(folders / random.choice(list(RUNS)), folder)
+    shutil.copytree(folders / random.choice([*RUNS, "sweep"]), folder)
     how = damaged(folder, random)
     for words in (
         ("report", folder, "--out", tmp_path / "page.html"),

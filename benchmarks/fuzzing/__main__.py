@@ -40,7 +40,7 @@ USUAL: dict[str, dict[str, int]] = {
     "contracts": {"certify": 4, "validate": 1},
     "scenarios": {"run": 4, "certify": 3, "validate": 1},
     "sweeps": {"validate": 8, "sweep": 1},
-    "certificates": {"replay": 6, "validate": 1},
+    "certificates": {"replay": 6, "report": 2, "validate": 1},
 }
 SHARE_OF_OTHER_COMMANDS = 0.08
 SHARE_NAMED_BY_OTHERS = 0.25
@@ -52,6 +52,7 @@ ALWAYS = {
     "run": ["--rounds", "3", "--benchmark-seconds", f"{LIMIT:g}", "--out", "made"],
     "sweep": ["--seeds", "1", "--workers", "1", "--out", "made"],
     "explain": ["scenario"],
+    "report": ["--out", "made.html"],
 }
 SOMETIMES = {
     "solve": [(0.3, ["--participation", "individual"]), AS_JSON],
@@ -61,6 +62,7 @@ SOMETIMES = {
     "run": [AS_JSON],
     "sweep": [AS_JSON],
     "replay": [AS_JSON],
+    "report": [AS_JSON],
     "validate": [AS_JSON],
 }
 # Drawing takes longer than all the rest.

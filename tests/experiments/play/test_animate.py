@@ -16,7 +16,7 @@ QUICK = ("--rounds", 1, "--figures", "none", "--out", "run")
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pictures be small: what becomes of files does not depend on it."""
-    monkeypatch.setattr(animation, "_DOTS", 40)
+    monkeypatch.setattr(animation, "_DOTS", animation._DOTS / 3)
 
 
 def test_a_picture_joins_the_files_of_its_run_and_is_replaced_by_the_next_and_files_of_others_are_not_touched(

@@ -223,8 +223,8 @@ def test_text_can_be_read_and_lies_on_the_page(film: Film, shown: list[Moment]) 
 
 @pytest.fixture
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pictures be small: files and their formats do not depend on it."""
-    monkeypatch.setattr(animation, "_DOTS", 40)
+    """Let pictures be small, and a multiple of 64 wide as those of films are, which encoders read as a whole."""
+    monkeypatch.setattr(animation, "_DOTS", animation._DOTS / 3)
 
 
 @pytest.mark.usefixtures("small_pictures")
