@@ -46,7 +46,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("runs")
     for name, (scenario, rounds) in RUNS.items():
         run(scenario, rounds=rounds, figures="none", benchmark_seconds=0, out=home / name)
-    shares = {"share": [0.1, 0.5, 0.1, 0.5], "rules.pricing": ["void", "void", "spread", "spread"]}
+    shares: dict[str, list[object]] = {
+        "share": [0.1, 0.5, 0.1, 0.5],
+        "rules.pricing": ["void", "void", "spread", "spread"],
+    }
     write_sweep(home / "sweep", shares, [1, 2, 3], np.arange(12.0).reshape(4, 3), np.eye(4, 3) > 0)
     sweep = json.loads((home / "sweep" / MANIFEST).read_text(encoding="utf-8"))
     counts = {"runs": 12, "done": 9, "failed": 3}

@@ -27,6 +27,7 @@ from marketgame.experiments.sweep.folder import OnChange
 from marketgame.experiments.sweep.statement import Plan, Sweep, prepare
 from marketgame.mechanisms.arrays import undefined_raises
 from marketgame.results.loading import Run
+from marketgame.results.manifests import MANIFEST, DamagedFileError
 from marketgame.results.names import file_names, on_a_line
 
 if TYPE_CHECKING:
@@ -116,9 +117,14 @@ def sweep(
 
 
 def sweep_summary(sweep: Run) -> dict[str, Any]:
-    """Return the summary of a sweep as the JSON document of ``marketgame sweep``."""
+    """Return the summary of a sweep as the JSON document of ``marketgame sweep``.
+
+    Raises:
+        DamagedFileError: the manifest does not count its runs.
+    """
     counts = sweep.manifest["runs"]
-    assert isinstance(counts, Mapping)
+    if not isinstance(counts, Mapping):
+        raise DamagedFileError(f"{MANIFEST} in {sweep.folder} is damaged: 'runs' is {counts!s:.40}, not counts")
     return {
         "sweep": sweep.manifest["name"],
         "folder": str(sweep.folder),
