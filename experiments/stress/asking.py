@@ -30,6 +30,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # How often whoever waits for processes looks whether time is over.
 SECONDS_PER_LOOK = 0.5
+# What is being answered when time is over is waited for so many seconds.
+GRACE = 1.0
 # So many times its share of the time left may be taken by a cell.
 SHARES = 4
 # What was cut short is asked again if it gets at least this many times the time that it had.
@@ -255,9 +257,10 @@ class _Rounds:
                     finished, _ = wait(pending, timeout=SECONDS_PER_LOOK, return_when=FIRST_COMPLETED)
                     for future in finished:
                         self._settle(pending.pop(future), future.result())
-            if pending:  # They stop by themselves; what they have found by then counts.
-                for future, cell in pending.items():
-                    self._settle(cell, future.result())
+            # They stop by themselves, or nearly; what is found in time counts, and who is late is not waited for.
+            finished, _ = wait(pending, timeout=GRACE)
+            for future in finished:
+                self._settle(pending.pop(future), future.result())
         finally:
             for future in pending:
                 future.cancel()
@@ -311,10 +314,9 @@ def processes(count: int) -> Iterator[Workers | None]:
     executor: Executor = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
     try:
         yield Workers(executor, count)
-    except BaseException:
-        # Whoever is interrupted does not wait for what nobody wants any more.
+    finally:
+        # Whoever is late, or was interrupted, does not wait for what nobody wants any more.
+        executor.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+            process.join()
