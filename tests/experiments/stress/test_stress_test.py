@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -367,3 +368,25 @@ def test_what_time_cut_short_is_asked_again_in_the_end_and_nothing_else() -> Non
     found = ask_all(Asked(farmland(), (slow,)), {}, Deadline.after(1000.0), None, lambda _: None)
     assert slow.calls == [inquiry for inquiry in Inquiry if slow.can_be_asked(inquiry, farmland())] + [Inquiry.ORDERS]
     assert not any(outcome.cut for outcome in found.values())
+
+
+def test_the_page_plays_every_certificate_again_and_says_what_is_recommended(
+    stressed: StressTest, tmp_path: Path, marketgame: Call
+) -> None:
+    folder = tmp_path / "again"
+    assert stressed.folder is not None
+    shutil.copytree(stressed.folder, folder)
+    assert marketgame("report", folder, "--out", tmp_path / "page.html").code == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"Recommended: {stressed.recommended.institution}." in page
+    assert "Proposition 4" in page
+    stored = next(folder.glob("certificates/*/*.json"))
+    stored.write_text(stored.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
+    assert_one_line(marketgame("report", folder, "--out", tmp_path / "page.html"), stored.name)
+
+
+def test_the_picture_has_a_row_for_each_institution_and_says_what_was_not_asked(stressed: StressTest) -> None:
+    (axes,) = stressed.plot().axes
+    assert len(axes.get_yticklabels()) == len(stressed.institutions)
+    assert [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()] == [one.value for one in MUST]
+    assert len(axes.texts) == len(stressed.institutions) * len(MUST)
