@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from marketgame.results.mediators import ESTABLISHED, LEFT
 from marketgame.results.selection import rows_of_run
 
 _BAND: Final = 2.0  # standard errors on either side of a mean
+_MARKS: Final = 8  # on each line
 _POINTS: Final = 400  # along a line; more would be drawn on top of each other
 # What became of invitations: how it is written, its colour and its hatch.
 _FATES: Final = (
@@ -133,7 +134,11 @@ def _draw_mean(axes: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
     first = min(len(profit) // 20, len(profit) - 1)
     shown = np.unique(np.linspace(first, len(profit) - 1, min(_POINTS, len(profit))).astype(int))
     colour = palette.INK if name == ESTABLISHED else palette.SERIES[place % len(palette.SERIES)]
-    axes.plot(played[shown], mean[shown], color=colour, label=style.plain(name), gid=name)
+    marks: dict[str, Any] = {
+        "marker": palette.MARKERS[place % len(palette.MARKERS)],
+        "markevery": max(1, len(shown) // _MARKS),
+    }
+    axes.plot(played[shown], mean[shown], color=colour, label=style.plain(name), gid=name, **marks)
     low, high = (mean + sign * _BAND * spread for sign in (-1, 1))
     axes.fill_between(played[shown], low[shown], high[shown], color=colour, alpha=0.15, lw=0)
     axes.plot(played[shown], promised[shown], color=colour, ls=_DASHES, lw=0.9, gid=f"{name} promised")
