@@ -39,9 +39,9 @@ from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePass
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # Draws of the others' types for lies where there are too many to list, and the stream that draws them.
-DRAWS, STREAM = 64, 16
+DRAWS, STREAM = 32, 16
 # Of profiles that are drawn so many are played for welfare.
-MOST_PLAYED = 128
+MOST_PLAYED = 64
 # A pair that gains more than this share of the gains from trade is found; no better one is looked for.
 WORTH_FINDING = 1e-3
 TOO_MANY = "profiles are too many to list"
@@ -95,7 +95,7 @@ class ComparedInstitution:
         if inquiry is Inquiry.LEARNING:
             return learned_welfare(economy, self.market, scenario.seed, deadline)
         if economy.prior.obstacle:
-            return Answered(_sampled(economy, self.market, inquiry))
+            return Answered(_sampled(economy, self.market, inquiry, deadline))
         subject = _subject(economy, self.market)
         ways: Mapping[Inquiry, Callable[[], dict[Question, Ruling]]] = {
             Inquiry.REPORTS: lambda: _reports(subject, deadline),
@@ -112,7 +112,7 @@ COMPARED = tuple(ComparedInstitution(market) for market in ComparedMarket)
 """All of them, in the order of the table."""
 
 
-def _sampled(economy: Economy, market: ComparedMarket, inquiry: Inquiry) -> dict[Question, Ruling]:
+def _sampled(economy: Economy, market: ComparedMarket, inquiry: Inquiry, deadline: Deadline) -> dict[Question, Ruling]:
     """Return what is known where profiles are too many to list: what single lies gain on average, which is no proof."""
     rulings = {question: Ruling(Verdict.NOT_REFUTED, TOO_MANY) for question in inquiry.questions}
     if inquiry is not Inquiry.REPORTS or not economy.prior.independent:
@@ -120,7 +120,7 @@ def _sampled(economy: Economy, market: ComparedMarket, inquiry: Inquiry) -> dict
     sample = sampled(economy)
     scale = sample.profiles.expected(first_best_gains(economy, sample.efficient)).value
     draws = economy.prior.draws(seeded(STREAM), DRAWS).profiles
-    lies = sampled_lies(economy, market, draws)
+    lies = sampled_lies(economy, market, draws, deadline)
     if lies and scale > 0:
         worst, name = lies[0], economy.player_names[lies[0].player]
         gain, half = worst.gain / scale, NINETY_FIVE * worst.standard_error / scale

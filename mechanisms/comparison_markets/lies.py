@@ -27,6 +27,7 @@ from marketgame.mechanisms.comparison_markets.compared_market import (
 )
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import players_alike, standard_error
+from marketgame.mechanisms.linear_program.deadline import Deadline
 
 # Lies of a coalition are enumerated as long as they are no more than this, all coalitions of its size together.
 MOST_LIES = 20_000
@@ -153,10 +154,13 @@ class SampledComparedLie:
     standard_error: float
 
 
-def sampled_lies(economy: Economy, market: ComparedMarket, draws: IntegerArray) -> list[SampledComparedLie]:
+def sampled_lies(
+    economy: Economy, market: ComparedMarket, draws: IntegerArray, deadline: Deadline
+) -> list[SampledComparedLie]:
     """Return what lies of some players gain on average over drawn profiles ``(D, N)``, the largest gain first.
 
-    The liar's type is put into the profiles, so types must not tell of each other.
+    The liar's type is put into the profiles, so types must not tell of each other. Once time is over no further player
+    is asked.
 
     Raises:
         ValueError: somebody does not own what it is told to send.
@@ -164,6 +168,8 @@ def sampled_lies(economy: Economy, market: ComparedMarket, draws: IntegerArray) 
     """
     found = []
     for player in np.unique(players_alike(economy))[:MOST_ASKED].tolist():
+        if deadline.passed:
+            break
         allowed = can_report(economy, player)
         trades = []
         for kind in range(len(allowed)):

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from marketgame.mechanisms.comparison_markets.call_market import TypeSchedules, WithSteps, clear, clear_reports
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
-from marketgame.mechanisms.comparison_markets.lies import ReportedMarket
+from marketgame.mechanisms.comparison_markets.lies import ReportedMarket, sampled_lies
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import best_schedule
 from marketgame.mechanisms.comparison_markets.stances import Stances, played, truthful
 from marketgame.mechanisms.comparison_markets.trading_posts import settle_posts
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from tests.examples import drawn
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
@@ -57,6 +57,21 @@ def test_the_worst_lie_is_the_one_that_a_slow_search_finds(seed: int, market: Co
     np.testing.assert_allclose(found.gain, max(slow.values()), atol=1e-9)
     at = found.coalition[0], found.true_types[0], found.reported_types[0]
     np.testing.assert_allclose(slow[at], found.gain, atol=1e-9)
+
+
+def test_what_lies_gain_on_average_over_draws_is_what_they_are_expected_to_gain() -> None:
+    economy = small(5)
+    exact = {
+        (lie.coalition[0], lie.true_types[0], lie.reported_types[0]): lie.gain
+        for lie in ReportedMarket.of(economy, ComparedMarket.CALL).lies(1)
+    }
+    draws = economy.prior.draws(np.random.default_rng(1), 400).profiles
+    found = sampled_lies(economy, ComparedMarket.CALL, draws, NO_DEADLINE)
+    assert {(lie.player, lie.true_type, lie.reported_type) for lie in found} == set(exact)
+    for lie in found:
+        told = exact[lie.player, lie.true_type, lie.reported_type]
+        assert abs(lie.gain - told) <= 5 * lie.standard_error + 1e-12
+    assert sampled_lies(economy, ComparedMarket.CALL, draws, Deadline.after(0.0)) == []
 
 
 def test_lies_of_coalitions_are_as_many_as_are_counted() -> None:
