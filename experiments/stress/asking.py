@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -302,6 +303,19 @@ class _Rounds:
         self._on_outcome(outcome)
 
 
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it has, however that happened."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait_for_its_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_its_end, daemon=True).start()
+
+
 @contextmanager
 def processes(count: int) -> Iterator[Workers | None]:
     """Provide processes on this machine, each of which computes with one thread; this one alone if one is enough."""
@@ -311,7 +325,9 @@ def processes(count: int) -> Iterator[Workers | None]:
     before = set(multiprocessing.active_children())
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
-    executor: Executor = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    executor: Executor = ProcessPoolExecutor(
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    )
     try:
         yield Workers(executor, count)
     finally:
