@@ -27,6 +27,7 @@ from marketgame.results.comparison import over_seeds, paired_differences
 from marketgame.results.figures import style
 from marketgame.results.figures.legible import legible_names
 from marketgame.results.loading import Run
+from marketgame.results.selection import NEGLIGIBLE
 from marketgame.results.sensitivity import failures_by_parameter
 
 GAINS: Final = "mean_gains"
@@ -303,6 +304,8 @@ PARAMETERS: Final = SweepFigure(
 def differences(view: SweepView) -> Figure:
     """Draw what leaving the first value of one parameter changes, the seeds and all else being equal."""
     rows = list(_differences(view))
+    size = float(view.means["mean"].abs().max())
+    rounding = NEGLIGIBLE * size if np.isfinite(size) else 0.0
     figure = style.new_figure(style.WIDE, 1.1 + _ROW * (len(rows) + len(view.axes)))
     axes = figure.add_subplot()
     names, height, last = [], 0.0, ""
@@ -313,7 +316,7 @@ def differences(view: SweepView) -> Figure:
             names.append((height - 1.0, base, True))
         last = axis
         interval = [[row["difference"] - row["low"]], [row["high"] - row["difference"]]]
-        sure = row["low"] > 0 or row["high"] < 0
+        sure = row["low"] > rounding or row["high"] < -rounding
         axes.errorbar(
             [row["difference"]],
             [height],
@@ -346,6 +349,9 @@ def differences(view: SweepView) -> Figure:
             )
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+    if rounding and max(map(abs, axes.get_xlim())) <= rounding:
+        # What is rounding is not drawn as large as the page.
+        axes.set_xlim(-0.01 * size, 0.01 * size)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.set_xlabel(

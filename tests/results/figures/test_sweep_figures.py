@@ -214,6 +214,16 @@ def test_differences_are_between_runs_of_equal_seeds_and_filled_where_they_are_s
     assert "0.25 (2)" in words(drawn["one"]["differences"])
 
 
+def test_a_change_within_rounding_is_neither_sure_nor_as_large_as_the_page(sweeps: dict[str, Run]) -> None:
+    sweep, random = sweeps["three"], np.random.default_rng(0)
+    runs = sweep.runs.copy()
+    runs["mean_welfare"] = 100.0 + random.uniform(0, 1e-13, len(runs)) + 1e-12 * (runs["rules.pricing"] == "spread")
+    alike = Run(sweep.folder, sweep.manifest, {**sweep.tables, "runs": runs})
+    (axes,) = axes_of(sweep_figures(alike, "mean_welfare")["differences"])
+    assert {line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"} == {palette.WHITE}
+    assert axes.get_xlim()[1] > 1e-3
+
+
 def test_failures_are_counted_for_each_value(drawn: dict[str, dict[str, Figure]]) -> None:
     (axes,) = axes_of(drawn["one"]["failures"])
     assert {str(bar.get_gid()): bar.get_width() for bar in bars(axes)} == {
