@@ -19,16 +19,19 @@ let form, network;
 
 async function open(source) {
   pause();
-  page.turn += 1;
+  // A change that was about to begin a run belongs to what was open before.
+  clearTimeout(waiting);
+  const turn = ++page.turn;
   say("opening…");
   await free();
   try {
     const { tables, path } = await play({ do: "open", source });
+    if (turn !== page.turn) return;
     Object.assign(page, { tables, path, incentive: null, selected: null, good: null });
     history.replaceState(null, "", `#${encodeURIComponent(source)}`);
     await begin(true);
   } catch (error) {
-    if (!(await replay(source, error))) refuse(error);
+    if (turn === page.turn && !(await replay(source, error))) refuse(error);
   }
 }
 
@@ -36,7 +39,8 @@ async function open(source) {
 async function replay(folder, earlier) {
   if (folder.startsWith("example:") || folder.endsWith(".toml")) return false;
   try {
-    const scene = await play({ do: "replay", folder });
+    const turn = page.turn, scene = await play({ do: "replay", folder });
+    if (turn !== page.turn) return true;
     page.tables = null;
     show(scene);
     page.total = scene.rounds;
@@ -199,7 +203,13 @@ function keep(frames) {
 async function look(place) {
   if (page.scene.saved) {
     if (place < page.first) Object.assign(page, { frames: [], history: [], first: 0 });
-    while (page.history.length <= place) keep(await play({ do: "frames", first: page.history.length, rounds: CHUNK }));
+    const { scene } = page;
+    while (page.history.length <= place) {
+      const frames = await play({ do: "frames", first: page.history.length, rounds: CHUNK });
+      // Something else was opened meanwhile, or there are no more.
+      if (page.scene !== scene || !frames.length) return;
+      keep(frames);
+    }
   }
   advance(place);
 }
