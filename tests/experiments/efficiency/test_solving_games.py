@@ -151,10 +151,26 @@ def test_lemons_leave_three_hundredths_once_everybody_must_be_willing(marketgame
     assert gains["none"] == pytest.approx(0.275)
 
 
+def assert_impossible(file: Path, proof: dict[str, Any]) -> None:
+    """No feasible mechanism has more weighted utility than the largest virtual surplus; what all want is more."""
+    assert proof["shortfall"] > 0
+    game = load_game(file).game
+    weights = [np.array(list(proof["lambda"][player].values())) for player in game.players]
+    tables = [np.zeros((len(names), len(names))) for names in game.types]
+    for player, names, table in zip(game.players, game.types, tables, strict=True):
+        for each in proof["alpha"][player]:
+            table[names.index(each["type"]), names.index(each["pretends"])] = each["multiplier"]
+    alone = sum(float(weight @ least) for weight, least in zip(weights, game.individual_values(), strict=True))
+    assert alone > virtual_bound(game, VirtualWeights(tuple(weights), tuple(tables))) + 1e-9
+
+
 @pytest.mark.parametrize("participation", ["none", "individual"])
 @pytest.mark.parametrize("file", sorted(GAMES.glob("*.toml")), ids=lambda file: file.stem)
 def test_every_answer_proves_itself_from_its_document(file: Path, participation: str, marketgame: Call) -> None:
     document = one_document(marketgame("solve", file, "--participation", participation, "--json"))
+    if document["status"] == "infeasible":
+        assert_impossible(file, document["impossible"])
+        return
     odds = tomllib.loads(file.read_text(encoding="utf-8"))["types"]
     assert document["conditions"]["hold"]
     # The hydraulic equations (5).
@@ -236,17 +252,7 @@ def test_impossible_participation_is_an_answer_with_its_proof(marketgame: Call, 
     assert document["status"] == "infeasible"
     assert document["value"] is None
     assert document["mechanism"] is None
-    proof = document["impossible"]
-    assert proof["shortfall"] > 0
-    game = load_game(file).game
-    weights = [np.array(list(proof["lambda"][player].values())) for player in game.players]
-    tables = [np.zeros((len(names), len(names))) for names in game.types]
-    for player, names, table in zip(game.players, game.types, tables, strict=True):
-        for each in proof["alpha"][player]:
-            table[names.index(each["type"]), names.index(each["pretends"])] = each["multiplier"]
-    alone = sum(float(weight @ least) for weight, least in zip(weights, game.individual_values(), strict=True))
-    # No feasible mechanism has more weighted utility than the largest virtual surplus; what all want is more.
-    assert alone > virtual_bound(game, VirtualWeights(tuple(weights), tuple(tables))) + 1e-9
+    assert_impossible(file, document["impossible"])
     assert "Impossible" in marketgame("solve", file, "--participation", "individual").out
 
 
