@@ -63,7 +63,7 @@ def test_nothing_that_users_need_forbids_the_licence() -> None:
 
 def test_every_version_has_its_entry_among_the_changes() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert PROJECT["version"] in headings
+    assert PROJECT["version"] in {heading.split(" ")[0] for heading in headings}
 
 
 def test_hooks_call_the_tools_of_the_environment_and_are_targets_that_exist() -> None:
@@ -79,6 +79,11 @@ def test_hooks_call_the_tools_of_the_environment_and_are_targets_that_exist() ->
 def test_no_file_names_the_host_of_a_package_registry(host: str) -> None:
     named = [file for file in COMMITTED if host.encode() in file.read_bytes()]
     assert named == []
+
+
+def test_no_file_holds_what_a_merge_left_undecided() -> None:
+    marks = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [file for file in COMMITTED if marks.search(file.read_bytes())] == []
 
 
 def test_what_the_makefile_runs_exists() -> None:
