@@ -46,26 +46,34 @@ class ConstantElasticity(Valuation):
         """What one number is for all goods stands beside arrays of goods with a dimension more."""
         return self.rho[..., None]
 
+    def _unit(self, bundles: FloatArray) -> FloatArray:
+        """Return a quantity, ``(..., 1)``, in which powers of what counts most in bundles are neither huge nor tiny."""
+        most = np.where(self._rho > 0, bundles.max(axis=-1, keepdims=True), bundles.min(axis=-1, keepdims=True))
+        return np.where(most > 0, most, 1.0)
+
     def _total(self, bundles: FloatArray) -> FloatArray:
         """Return the sum that is raised to a power, ``(...)``; infinite where rho is below 0 and a good is missing."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return (self.share * bundles**self._rho).sum(axis=-1)
 
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
+        unit = self._unit(bundles)
         with np.errstate(divide="ignore"):
-            return self.scale * self._total(bundles) ** (self.degree / self.rho)
+            return self.scale * unit[..., 0] ** self.degree * self._total(bundles / unit) ** (self.degree / self.rho)
 
     @override
     def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
-        start, end = self._total(before), self._total(after)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gained = (self.share * power_gain(before, after, change, self._rho)).sum(axis=-1)
-            known = np.isfinite(start) & np.isfinite(end)
-            near = self.scale * power_gain(
-                start, np.where(known, start + gained, start), gained, self.degree / self.rho
-            )
-        return np.where(known & (start > 0), near, self.value(after) - self.value(before))
+        unit = self._unit(before)
+        low, high = before / unit, after / unit
+        start, end = self._total(low), self._total(high)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            gained = (self.share * power_gain(low, high, change / unit, self._rho)).sum(axis=-1)
+            known = np.isfinite(start) & np.isfinite(end) & (start > 0) & (end > 0)
+            # The end is not start + gained: a sum that all but vanishes would be lost in the rounding of the start.
+            near = power_gain(start, np.where(known, end, start), gained, self.degree / self.rho)
+            near = self.scale * unit[..., 0] ** self.degree * near
+        return np.where(known, near, self.value(after) - self.value(before))
 
     @override
     def gradient(self, bundles: FloatArray) -> FloatArray:
@@ -97,24 +105,29 @@ class ConstantElasticity(Valuation):
 
     @override
     def demand(self, prices: FloatArray) -> FloatArray:
-        # The cheapest way to one unit of the sum costs the index; parts of what is spent are as in the sum.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            elasticity = 1 / (1 - self._rho)
-            spent = self.share**elasticity * prices ** (1 - elasticity)
-            index = spent.sum(axis=-1) ** (1 / (1 - elasticity[..., 0]))
-            quantity = (self.scale * self.degree / index) ** (1 / (1 - self.degree))
-            bought = quantity[..., None] * (self.share * index[..., None] / prices) ** elasticity
+        # The cheapest way to one unit of the sum costs the index; parts of what is spent are as in the sum. By
+        # logarithms, as quantities may be too large for numbers, and parts too small, where the index is neither.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            elasticity, returns = 1 / (1 - self._rho), 1 / (1 - self.degree[..., None])
+            dearness = np.log(np.maximum(prices, 0))
+            spent = elasticity * np.log(self.share) + (1 - elasticity) * dearness
+            index = np.logaddexp.reduce(spent, axis=-1, keepdims=True) / (1 - elasticity)
+            # Beside a good for nothing substitutes are not wanted, and complements as if it abounded.
+            beside = np.where(elasticity == returns, 0.0, (elasticity - returns) * index)
+            of_one = returns * np.log(self.scale * self.degree)[..., None]
+            bought = np.exp(of_one + beside + elasticity * (np.log(self.share) - dearness))
         return np.where(prices > 0, bought, np.inf)
 
     @override
     def least_gradient(self, limit: FloatArray) -> FloatArray:
         # More of any good makes substitutes worth less; complements are worth least where the others are missing.
         whole = self.gradient(limit)
-        by_itself = (
-            (self.scale * self.degree)[..., None]
-            * self.share ** (self.degree / self.rho)[..., None]
-            * limit ** (self.degree - 1)[..., None]
-        )
+        with np.errstate(divide="ignore", over="ignore"):
+            by_itself = (
+                (self.scale * self.degree)[..., None]
+                * self.share ** (self.degree / self.rho)[..., None]
+                * limit ** (self.degree - 1)[..., None]
+            )
         least = np.where((self.rho > 0)[..., None], by_itself, 0.0)
         return np.where((self.degree <= self.rho)[..., None], whole, least)
 

@@ -428,3 +428,28 @@ def test_the_first_best_survives_incentives_and_consent_where_goods_are_used_in_
     assert isinstance(found, SecondBest)
     first_best = economy.prior.probability @ first_best_gains(economy, efficient)
     assert found.gains == pytest.approx(first_best, rel=1e-7)
+
+
+@pytest.mark.parametrize("rho", [-300.0, -80.0, -5.0, -1e-3, 1e-3, 0.5, 0.99])
+def test_values_and_gains_are_right_where_powers_of_quantities_are_huge_or_tiny(rho: float) -> None:
+    each = ConstantElasticity(np.array(2.0), np.array([0.25, 0.75]), np.array(rho), np.array(0.5))
+    for scale in (1e-12, 1.0, 15000.0):
+        before = scale * np.array([1.0, 1.25])
+        for change in (scale * np.array([2.0, 3.0]), scale * np.array([1e-9, 0.0]), -0.75 * before):
+            after = before + change
+            gain, _ = exact_gain(each, before, after)
+            level = float(each.exact_value(exact(after)))
+            assert each.value(after) == pytest.approx(level, rel=1e-11)
+            assert each.difference(before, after, after - before) == pytest.approx(gain, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rho", "degree", "beside"),
+    [(0.9, 0.5, 0.0), (0.5, 0.5, 0.25), (0.3, 0.5, np.inf), (-1.0, 0.5, 0.25), (-1e-3, 0.9, 0.9**10)],
+)
+def test_beside_a_free_good_substitutes_are_not_wanted_and_complements_as_if_it_abounded(
+    rho: float, degree: float, beside: float
+) -> None:
+    each = ConstantElasticity(np.array(2.0), np.ones(2), np.array(rho), np.array(degree))
+    # Of the other good v = 2 q^degree where the first is its complement with rho below 0, or is valued apart from it.
+    assert each.demand(np.array([0.0, 2.0])).tolist() == pytest.approx([np.inf, beside])
