@@ -123,7 +123,7 @@ def _asked(
         return Outcome(cell, _marked(institution.answer(cell.inquiry, scenario, known, deadline), deadline))
     except DeadlinePassedError:
         return None
-    except UnansweredError as failure:
+    except (UnansweredError, FloatingPointError) as failure:
         return Outcome(cell, Answered(), failed=str(failure))
     except ValueError as reason:
         return Outcome(cell, Answered(), refused=str(reason))

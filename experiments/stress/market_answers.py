@@ -54,7 +54,8 @@ def answered(
     if inquiry is Inquiry.WELFARE:
         return Answered(welfare=_obeyed(contract))
     if isinstance(contract, ContractOnDemand):
-        return sampled_answers(contract, scenario.rules, inquiry, deadline)
+        promised = any(amount > 0 for by_type in scenario.severance.values() for amount in by_type.values())
+        return sampled_answers(contract, scenario.rules, inquiry, deadline, severance=promised)
     subject = _subject(scenario, reaction)
     stay = partial(leaving, subject.contract, scenario.rules, _severance(scenario), subject.scale)
     ways: Mapping[Inquiry, Callable[[], Answered]] = {

@@ -39,6 +39,7 @@ from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario, TradeRows
 
+NOBODY_ELSE = "whoever trades alone can lose nothing by the carelessness of others"
 TOLERANCE = 0.01
 """Losses of at most this share of the gains from trade are borne."""
 CARELESS: tuple[Behaviour, ...] = (Mispricing(), Withholding(), Noisy())
@@ -189,6 +190,10 @@ def _flat[Number: np.generic](values: NDArray[Number]) -> NDArray[Number]:
 
 def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Careless], deadline: Deadline) -> Answered:
     """Return the ruling on careless traders, given what was played with types ``(B, N)``."""
+    if len(economy.players) == 1:
+        premises = (("players", "one"),)
+        alone = Ruling(Verdict.PROVEN, "nobody else trades", theorem=NOBODY_ELSE, premises=premises)
+        return Answered({Question.CARELESS: alone})
     types = np.asarray(types, np.int64)
     scale = _scale(economy, types)
     rows = economy.rows(types)

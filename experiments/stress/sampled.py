@@ -29,10 +29,20 @@ def sampled_welfare(contract: ContractOnDemand) -> Measured:
     return interval(gains.value, gains.standard_error)
 
 
-def sampled_answers(contract: ContractOnDemand, rules: MarketRules, inquiry: Inquiry, deadline: Deadline) -> Answered:
-    """Return what an inquiry answers: that of reports all at once, but whether coalitions leave."""
+def sampled_answers(
+    contract: ContractOnDemand, rules: MarketRules, inquiry: Inquiry, deadline: Deadline, *, severance: bool = False
+) -> Answered:
+    """Return what an inquiry answers: that of reports all at once, but whether coalitions leave.
+
+    Args:
+        contract: the contract.
+        rules: of the market.
+        inquiry: which.
+        deadline: of everything.
+        severance: whether somebody is promised anything for leaving.
+    """
     if inquiry is Inquiry.LEAVING:
-        return Answered({Question.LEAVING: _leaving(contract, rules)})
+        return Answered({Question.LEAVING: _leaving(contract, rules, severance=severance)})
     players = len(contract.economy.players)
     found = examine_sampled(contract, rules, Coalitions(players, players), deadline)
     scale = sampled_welfare(contract).value or float(contract.stakes.max())
@@ -89,10 +99,10 @@ def _no(found: FoundDeviation, scale: float) -> Ruling:
     )
 
 
-def _leaving(contract: ContractOnDemand, rules: MarketRules) -> Ruling:
+def _leaving(contract: ContractOnDemand, rules: MarketRules, *, severance: bool) -> Ruling:
     if rules.refusal is Refusal.ESCROW:
         return Ruling(Verdict.PROVEN, "deposits", theorem=KEPT_BY_DEPOSITS, premises=(("refusal", rules.refusal),))
-    if contract.rule is TransferRule.NONE:
-        premises = (("payments", "the supporting price, at every profile"),)
+    if contract.rule is TransferRule.NONE and not severance:
+        premises = (("payments", "the supporting price, at every profile"), ("severance", "none"))
         return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
     return Ruling(Verdict.NOT_REFUTED, "coalitions are too many to list")

@@ -85,8 +85,11 @@ def _restrictions(test: StressTest, name: str) -> Iterator[str]:
 
 
 def _price(test: StressTest, found: Recommendation) -> Iterator[str]:
-    if found.price is None or found.price.value is None or found.best is None or not found.best.value:
+    if found.price is None or found.price.value is None or found.best is None or found.best.value is None:
         yield "What survival costs is not known."
+        return
+    if found.best.value <= 0:
+        yield "Survival costs nothing: there is nothing to gain by trade."
         return
     lost = found.price.value / found.best.value
     sure = "" if found.price.certainty is Certainty.EXACT else f" ({told(found.price)})"

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 import marketgame as face
 from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.collusion.certification import certified_scenario
+from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.stress import played
 from marketgame.experiments.stress.asking import Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
@@ -25,6 +27,7 @@ from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.folder import Kept
 from marketgame.experiments.stress.implications import NARROWER, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
+from marketgame.experiments.stress.market_answers import answered
 from marketgame.experiments.stress.market_institution import MarketInstitution, Outsiders
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
@@ -33,7 +36,7 @@ from marketgame.experiments.stress.result import Status, StressTest
 from marketgame.experiments.stress.ruling import Answered, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
 from marketgame.experiments.stress.stressing import asked_of
-from marketgame.experiments.stress.words import NOT_ASKED
+from marketgame.experiments.stress.words import NOT_ASKED, sentences
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.mechanisms.certificates.certificate import verify
@@ -390,3 +393,42 @@ def test_the_picture_has_a_row_for_each_institution_and_says_what_was_not_asked(
     assert len(axes.get_yticklabels()) == len(stressed.institutions)
     assert [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()] == [one.value for one in MUST]
     assert len(axes.texts) == len(stressed.institutions) * len(MUST)
+
+
+def test_whoever_trades_alone_loses_nothing_and_is_answered(tmp_path: Path) -> None:
+    text = located(TRADERS).read_text(encoding="utf-8")
+    alone = tmp_path / "alone.toml"
+    alone.write_text("[[players]]".join(text.split("[[players]]")[:2]), encoding="utf-8")
+    found = face.stress(alone, presets=["paper"], ask=["careless traders"])
+    assert found.whole
+    assert found.institutions[0].verdict(Question.CARELESS) is YES
+
+
+def test_where_there_is_nothing_to_gain_survival_costs_nothing(tmp_path: Path) -> None:
+    head, trader, *_ = located(TRADERS).read_text(encoding="utf-8").split("[[players]]")
+    alike = tmp_path / "alike.toml"
+    alike.write_text("[[players]]".join([head, trader, trader.replace("ann", "bob")]), encoding="utf-8")
+    found = face.stress(alike, presets=["matched-escrow"], ask=["one liar"])
+    assert found.recommended.institution is not None
+    assert any("nothing to gain by trade" in sentence for sentence in sentences(found))
+
+
+def test_an_answer_that_cannot_be_computed_leaves_the_others() -> None:
+    class Overflowing(MarketInstitution):
+        def answer(self, *_: object) -> Answered:
+            raise FloatingPointError("overflow")
+
+    market = certified_scenario(TRADERS, InputFiles())
+    one = Overflowing(MarketRules.paper())
+    found = ask_all(Asked(market, (one,), (Inquiry.WELFARE,)), {}, NO_DEADLINE, None, lambda _: None)
+    assert found[Cell(one.name, Inquiry.WELFARE)].failed == "overflow"
+
+
+def test_among_many_a_price_that_everybody_pays_keeps_nobody_who_is_promised_something_for_leaving() -> None:
+    market = certified_scenario("example:three-hundred-traders", InputFiles())
+    name = market.economy.player_names[0]
+    for amount, verdict in ((0.0, YES), (1.0, OPEN)):
+        severance = {name: dict.fromkeys(("modest", "hungry"), amount)}
+        scenario = replace(market, transfers=TransferRule.NONE, severance=severance)
+        found = answered(scenario, Inquiry.LEAVING, {}, NO_DEADLINE, None)
+        assert found.rulings[Question.LEAVING].verdict is verdict
