@@ -191,8 +191,8 @@ def _flat[Number: np.generic](values: NDArray[Number]) -> NDArray[Number]:
 def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Careless], deadline: Deadline) -> Answered:
     """Return the ruling on careless traders, given what was played with types ``(B, N)``."""
     if len(economy.players) == 1:
-        premises = (("players", "one"),)
-        alone = Ruling(Verdict.PROVEN, "nobody else trades", theorem=NOBODY_ELSE, premises=premises)
+        sole = (("players", "one"),)
+        alone = Ruling(Verdict.PROVEN, "nobody else trades", theorem=NOBODY_ELSE, premises=sole)
         return Answered({Question.CARELESS: alone})
     types = np.asarray(types, np.int64)
     scale = _scale(economy, types)
