@@ -119,16 +119,17 @@ def careless(scenario: MarketScenario, deadline: Deadline, effort: Effort | None
     effort = BY_DEFAULT if effort is None else effort
     rounds = max(1, effort.plays_of(scenario.economy) // effort.replications)
     quiet = _quiet(scenario, rounds)
-    obeyed = replicate(quiet, effort.replications)
+    obeyed = replicate(quiet, effort.replications, deadline)
     players = scenario.economy.players
     types, before = _flat(np.asarray(obeyed.types, np.int64)), _flat(obeyed.gains)
     found = []
     for behaviour in CARELESS:
         for player in effort.careless_players(scenario.economy):
-            if deadline.passed:
-                break
             one = Assignment(behaviour, players=(players[player].name,))
-            after = replicate(replace(quiet, assignments=(one,)), effort.replications).gains
+            try:
+                after = replicate(replace(quiet, assignments=(one,)), effort.replications, deadline).gains
+            except DeadlinePassedError:
+                break
             found.append(Careless(behaviour.name, player, before, _flat(after)))
     if not found:
         raise DeadlinePassedError
@@ -146,14 +147,12 @@ def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort | None
     too_many = too_many_learners(economy, effort)
     if too_many is not None:
         return too_many
-    if deadline.passed:
-        raise DeadlinePassedError
     learners = replace(
         _quiet(scenario, effort.rounds_of(economy)),
         assignments=(Assignment(RegretMatching(beginning=Beginning.FIRST)),),
         learning=LearningRules((Publication.HINDSIGHT,), Regrets.NONE),
     )
-    played = replicate(learners, effort.replications)
+    played = replicate(learners, effort.replications, deadline)
     obeyed = played.stances == (played.names.index(OBEDIENT) if OBEDIENT in played.names else -1)
     return learned_ruling(economy, np.asarray(played.types, np.int64), played.gains, obeyed)
 
@@ -213,6 +212,9 @@ def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Carel
             name, kind = economy.player_names[one.player], one.kind
     share, width = worst / scale, half / scale
     verdict = _verdict(share, width)
+    if deadline.passed and verdict is Verdict.SAMPLED:
+        # Whoever was not played yet may do more harm.
+        verdict = Verdict.NOT_REFUTED
     premises = (
         ("most that somebody obedient loses, share of the gains from trade", f"{share:.3g} +- {width:.2g}"),
         ("welfare lost at most, likewise", f"{lost / scale:.3g}"),

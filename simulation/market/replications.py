@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from marketgame.agents.behaviours.menu import stance_name
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.simulation.market.abreast import MOST_ENTRIES, MarketsAbreast, obstacle
 from marketgame.simulation.market.messages import DrawnError
 from marketgame.simulation.market.model import MarketModel
@@ -91,49 +92,54 @@ def seeds_of(seed: int, count: int) -> tuple[int, ...]:
     return tuple(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1)) for child in children)
 
 
-def replicate(scenario: MarketScenario, count: int) -> Replications:
+def replicate(scenario: MarketScenario, count: int, deadline: Deadline = NO_DEADLINE) -> Replications:
     """Play a scenario with so many seeds that follow from its own.
 
     Raises:
         ValueError: there is nothing to be played, or the market refuses the scenario.
+        DeadlinePassedError: time ran out; it is looked at after every round.
     """
     if count < 1:
         raise ValueError(f"replications is {count}; there must be at least 1")
     seeds = seeds_of(scenario.seed, count)
     if not obstacle(scenario):
         try:
-            return played_abreast(scenario, seeds)
+            return played_abreast(scenario, seeds, deadline)
         except DrawnError:
             pass
-    return played_one_by_one(scenario, seeds)
+    return played_one_by_one(scenario, seeds, deadline)
 
 
-def played_abreast(scenario: MarketScenario, seeds: tuple[int, ...]) -> Replications:
+def played_abreast(scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline = NO_DEADLINE) -> Replications:
     """Play a scenario with some seeds, a round of as many at once as memory allows.
 
     Raises:
         ValueError: that is impossible, or the market refuses the scenario.
         DrawnError: a behaviour draws something of its own.
+        DeadlinePassedError: time ran out.
     """
-    return _Kept(scenario, seeds).abreast()
+    return _Kept(scenario, seeds, deadline).abreast()
 
 
-def played_one_by_one(scenario: MarketScenario, seeds: tuple[int, ...]) -> Replications:
+def played_one_by_one(
+    scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline = NO_DEADLINE
+) -> Replications:
     """Play a scenario with some seeds, agent by agent.
 
     Raises:
         ValueError: the market refuses the scenario.
+        DeadlinePassedError: time ran out.
     """
-    return _Kept(scenario, seeds).one_by_one()
+    return _Kept(scenario, seeds, deadline).one_by_one()
 
 
 class _Kept:
     """What is kept of replications while they are played."""
 
-    def __init__(self, scenario: MarketScenario, seeds: tuple[int, ...]) -> None:
+    def __init__(self, scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline) -> None:
         # What all of them share is established once.
         self._scenario = scenario = replace(scenario, contract=established_contract(scenario))
-        self._seeds = seeds
+        self._seeds, self._deadline = seeds, deadline
         shape = len(seeds), scenario.rounds, len(scenario.economy.players)
         self._types, self._stances = np.zeros(shape, np.int16), np.zeros(shape, np.int16)
         self._gains = np.zeros(shape)
@@ -150,6 +156,7 @@ class _Kept:
             markets = MarketsAbreast(self._scenario, self._seeds[some])
             codes = self._codes_of(markets.options)
             for number, played in enumerate(markets.rounds(self._scenario.rounds)):
+                self._deadline.check()
                 self._types[some, number], self._gains[some, number] = played.types, played.gains
                 for player, by_type in enumerate(codes):
                     taken = by_type[played.types[:, player], played.stances[:, player]]
@@ -164,6 +171,7 @@ class _Kept:
         for place, seed in enumerate(self._seeds):
             model = MarketModel(replace(self._scenario, seed=seed))
             for number, played in enumerate(_played(model, self._scenario.rounds)):
+                self._deadline.check()
                 paid = played.severance + played.side_payments + played.paid_for_reports
                 net = net_consumed_in(played, model.economy)
                 self._types[place, number] = played.profile

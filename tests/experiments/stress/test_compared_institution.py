@@ -30,8 +30,9 @@ from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
+from marketgame.simulation.market.replications import Replications, replicate
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 CASES = Path(__file__).parents[3] / "experiments" / "cases"
@@ -148,6 +149,31 @@ def test_deposits_protect_the_obedient_from_the_careless_and_voided_trades_do_no
     for rules, verdict in ((bound, Verdict.SAMPLED), (REPAIRED, Verdict.REFUTED)):
         asked = on("three-farmers", rules, TransferRule.COALITION_PROOF)
         assert careless(asked, NO_DEADLINE, FEW).rulings[Question.CARELESS].verdict is verdict
+
+
+def test_carelessness_that_was_played_in_part_is_no_sample_of_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever obeys loses to the careless under void prices; here time runs out after the first of them, if any."""
+    asked = on("three-farmers", replace(REPAIRED, refusal=Refusal.ESCROW), TransferRule.COALITION_PROOF)
+    asked = replace(asked, rules=replace(asked.rules, execution=Execution.MATCHED))
+    played = iter(range(2))
+
+    def twice(scenario: MarketScenario, count: int, _: Deadline) -> Replications:
+        if next(played, None) is None:
+            raise DeadlinePassedError
+        return replicate(scenario, count)
+
+    monkeypatch.setattr("marketgame.experiments.stress.played.replicate", twice)
+    ruling = careless(asked, Deadline.after(0), FEW).rulings[Question.CARELESS]
+    assert ruling.cut
+    assert ruling.verdict is Verdict.NOT_REFUTED
+
+
+def test_whoever_plays_looks_at_the_clock() -> None:
+    asked = on("three-farmers", REPAIRED, TransferRule.COALITION_PROOF)
+    with pytest.raises(DeadlinePassedError):
+        learning(asked, Deadline.after(0), replace(FEW, rounds=100_000))
+    with pytest.raises(DeadlinePassedError):
+        careless(asked, Deadline.after(0), replace(FEW, careless_plays=100_000))
 
 
 def test_learners_reach_the_first_best_where_nobody_can_gain_and_not_where_short_sales_pay() -> None:
