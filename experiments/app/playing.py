@@ -51,7 +51,7 @@ LISTS = {"organiser": "organisers", "blocker": "blockers", "blocking mediator": 
 type Answer = dict[str, Any]
 
 
-class ForgottenError(Exception):
+class ForgottenError(UnansweredError):
     """Rounds are asked for, and nothing has been begun: the page was asleep while another process took over."""
 
 

@@ -187,7 +187,11 @@ def test_a_sweep_leaves_its_figures_and_show_draws_them_again_or_those_of_one_ru
     file.write_text(file.read_text().replace("[axes]", f"tables = {every}\n[axes]"))
     out = tmp_path / "out"
     assert call(monkeypatch, "sweep", file, "--workers", 1, "--out", out) == 0
-    assert sorted(path.name for path in (out / "figures").iterdir()) == ["curve.png", "differences.png"]
+    assert sorted(path.name for path in (out / "figures").iterdir()) == [
+        "curve.png",
+        "differences.png",
+        "over-rounds.png",
+    ]
     before = results.load(out).runs
     monkeypatch.setattr(results, "save_figures", instead_of_drawing)
     capsys.readouterr()
