@@ -14,7 +14,7 @@ from docs.book import equations
 from docs.book.citations import Statement, citations, cited
 from docs.book.linking import home_of
 from docs.book.mathml import drawn
-from docs.book.reference import PACKAGES, with_tables
+from docs.book.reference import MARK, PACKAGES, with_tables, write_into
 from tests.documentation import PAGES
 from tests.experiments import conftest as of_commands
 from tests.experiments.command_calls import Call
@@ -242,9 +242,22 @@ def test_names_that_the_face_offers_are_linked_to_where_they_are_made() -> None:
     assert home_of("marketgame.agents.beliefs") == "marketgame.agents.beliefs"
 
 
+def test_pages_of_the_reference_replace_and_remove_none_but_their_own(tmp_path: Path) -> None:
+    write_into(tmp_path, {"old.rst": f"{MARK}old", "kept.rst": f"{MARK}kept"})
+    (tmp_path / "mine.rst").write_text("mine")
+    write_into(tmp_path, {"kept.rst": f"{MARK}new"})
+    assert {page.name: page.read_text() for page in tmp_path.iterdir()} == {
+        "mine.rst": "mine",
+        "kept.rst": f"{MARK}new",
+    }
+    with pytest.raises(ValueError, match=r"mine\.rst was not written by this program"):
+        write_into(tmp_path, {"mine.rst": f"{MARK}ours"})
+    assert (tmp_path / "mine.rst").read_text() == "mine"
+
+
 def test_tables_of_docstrings_become_tables_of_the_book() -> None:
     lines = ["Before.", "", "| name | what |", "|---|---|", "| a | `b` |", "", "After."]
-    with_tables(None, "module", "m", None, None, lines)  # type: ignore[arg-type]
+    with_tables(None, "module", "m", None, None, lines)  # type: ignore[arg-type]  # Sphinx itself is not looked at.
     assert ".. list-table::" in lines
     assert [line for line in lines if line.strip() in {"* - a", "- `b`", "After."}] == [
         "   * - a",

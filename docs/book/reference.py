@@ -19,20 +19,36 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ("mechanisms", "agents", "simulation", "experiments", "results")
 FOLDER: Final = "reference"
+MARK: Final = ".. Written when the book is built, and written again: what is changed here is lost.\n\n"
+"""What the pages that we write begin with; others are left alone."""
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write what Sphinx reads, and leave alone what says the same already."""
-    folder = Path(app.srcdir) / FOLDER
+    """Write what Sphinx reads, and leave alone what says the same already.
+
+    Raises:
+        ValueError: a page has the name of one of ours and was not written here.
+    """
+    write_into(Path(app.srcdir) / FOLDER, {name: MARK + text for name, text in pages()})
+
+
+def write_into(folder: Path, wanted: dict[str, str]) -> None:
+    """Write marked pages into a folder, and remove those of ours that are no longer wanted.
+
+    Raises:
+        ValueError: a page has the name of one of ours and was not written here.
+    """
     folder.mkdir(exist_ok=True)
-    wanted = dict(pages())
-    for page in folder.glob("*.rst"):
-        if page.name not in wanted:
-            page.unlink()
+    there = {page.name: page.read_text(encoding="utf-8") for page in folder.glob("*.rst")}
+    for name in wanted:
+        if not there.get(name, MARK).startswith(MARK):
+            raise ValueError(f"{folder / name} was not written by this program; it must be moved")
+    for name, text in there.items():
+        if name not in wanted and text.startswith(MARK):
+            (folder / name).unlink()
     for name, text in wanted.items():
-        page = folder / name
-        if not page.exists() or page.read_text(encoding="utf-8") != text:
-            page.write_text(text, encoding="utf-8")
+        if there.get(name) != text:
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> Iterator[tuple[str, str]]:

@@ -21,7 +21,13 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
+from marketgame.mechanisms.certificates.verification import (
+    NUMBER_TOLERANCE,
+    Verification,
+    compared,
+    require_members,
+    required,
+)
 from marketgame.mechanisms.comparison_markets.call_market import (
     CallOutcome,
     TypeSchedules,
@@ -81,17 +87,7 @@ class ComparedMarketCertificate:
     gains: FloatArray
 
     def __post_init__(self) -> None:
-        counts = self.economy.prior.type_counts
-        if list(self.coalition) != sorted(set(self.coalition)) or not self.coalition:
-            raise ValueError(f"coalition is {self.coalition}; it must list members once, ascending")
-        if self.coalition[0] < 0 or self.coalition[-1] >= len(counts):
-            raise ValueError(f"coalition is {self.coalition}; members are 0 to {len(counts) - 1}")
-        for name in ("true_types", "reported_types"):
-            kinds = getattr(self, name)
-            if len(kinds) != len(self.coalition) or any(
-                not 0 <= kind < counts[member] for member, kind in zip(self.coalition, kinds, strict=True)
-            ):
-                raise ValueError(f"{name} is {kinds}; it must have a type of each member")
+        require_members(self.economy, self.coalition, true_types=self.true_types, reported_types=self.reported_types)
         if self.economy.prior.obstacle:
             raise ValueError(f"types cannot be listed: {self.economy.prior.obstacle}")
         self._refuse_messages_for_another_market()

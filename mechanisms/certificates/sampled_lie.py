@@ -19,7 +19,7 @@ from math import ceil, sqrt
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from marketgame.mechanisms.certificates.verification import Verification, compared, required
+from marketgame.mechanisms.certificates.verification import Verification, compared, require_members, required
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
@@ -69,17 +69,7 @@ class SampledLieCertificate:
     standard_error: float
 
     def __post_init__(self) -> None:
-        counts = self.economy.prior.type_counts
-        if list(self.coalition) != sorted(set(self.coalition)) or not self.coalition:
-            raise ValueError(f"coalition is {self.coalition}; it must list members once, ascending")
-        if self.coalition[0] < 0 or self.coalition[-1] >= len(counts):
-            raise ValueError(f"coalition is {self.coalition}; members are 0 to {len(counts) - 1}")
-        for name in ("true_types", "reported_types"):
-            kinds = getattr(self, name)
-            if len(kinds) != len(self.coalition) or any(
-                not 0 <= kind < counts[member] for member, kind in zip(self.coalition, kinds, strict=True)
-            ):
-                raise ValueError(f"{name} is {kinds}; it must have a type of each member")
+        require_members(self.economy, self.coalition, true_types=self.true_types, reported_types=self.reported_types)
         if not LEAST_DRAWS <= self.draws <= MOST_DRAWS:
             raise ValueError(f"draws is {self.draws}; it must be {LEAST_DRAWS} to {MOST_DRAWS}")
         stated = isinstance(self.economy.prior, IndependentPrior | FactorPrior)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 
 # Recomputed numbers agree with stored ones up to this share of what is at stake for the one they are about.
@@ -90,3 +91,21 @@ def compared(quantity: str, stored: ArrayLike, recomputed: ArrayLike, at_stake: 
 def required(holds: bool, otherwise: str) -> Verification:
     """Return a verification that fails with a sentence unless the condition holds."""
     return Verification() if holds else Verification(failures=(otherwise,))
+
+
+def require_members(economy: Economy, coalition: tuple[int, ...], **types: tuple[int, ...]) -> None:
+    """Refuse members that an economy does not have, and types, by what they are called, that members do not have.
+
+    Raises:
+        ValueError: members are not listed once, ascending; members or types do not exist.
+    """
+    counts = economy.prior.type_counts
+    if list(coalition) != sorted(set(coalition)) or not coalition:
+        raise ValueError(f"coalition is {coalition}; it must list members once, ascending")
+    if coalition[0] < 0 or coalition[-1] >= len(counts):
+        raise ValueError(f"coalition is {coalition}; members are 0 to {len(counts) - 1}")
+    for name, kinds in types.items():
+        if len(kinds) != len(coalition) or any(
+            not 0 <= kind < counts[member] for member, kind in zip(coalition, kinds, strict=True)
+        ):
+            raise ValueError(f"{name} is {kinds}; it must have a type of each member")

@@ -21,7 +21,7 @@ from marketgame.experiments.stress.market_institution import REPAIRED
 from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
-from marketgame.mechanisms.certificates.compared_market import certify_compared_market
+from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
 from marketgame.mechanisms.comparison_markets.call_market import clear_reports
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
 from marketgame.mechanisms.comparison_markets.residual_supply import best_schedule
@@ -69,7 +69,8 @@ def test_every_no_is_confirmed_by_replaying_and_every_yes_names_a_theorem(
             path.write_text(ruling.evidence.text, encoding="utf-8")
             again = replayed(load_certificate(path))
             assert again.confirmed, (question, again.verification)
-            assert again.certificate.total_gain == pytest.approx(ruling.money)  # type: ignore[union-attr]
+            assert isinstance(again.certificate, ComparedMarketCertificate)
+            assert again.certificate.total_gain == pytest.approx(ruling.money)
         elif ruling.verdict is Verdict.PROVEN:
             assert ruling.theorem
 
@@ -89,7 +90,9 @@ def test_price_takers_and_true_schedules_reach_the_first_best_and_equilibria_do_
         assert played[market] == pytest.approx(best)
     # One buyer or one seller among three: nothing is traded in equilibrium.
     assert played[ComparedMarket.EQUILIBRIUM] == 0
-    assert 0 < played[ComparedMarket.ALL_OFFERED] < 0.9 * best  # type: ignore[operator]
+    all_offered = played[ComparedMarket.ALL_OFFERED]
+    assert all_offered is not None
+    assert 0 < all_offered < 0.9 * best
 
 
 def test_boehm_bawerks_horses_cost_between_the_values_of_the_marginal_pairs(tmp_path: Path) -> None:

@@ -221,7 +221,9 @@ def test_equilibria_are_not_claimed_where_they_are_not_known() -> None:
         post_equilibrium(of(both, both), np.ones((2, 3)))
     apart = Quadratic(np.array([9.0, 8.0]), np.diag([1.0, 1.0]))
     with pytest.raises(NoPostEquilibriumError, match="money"):
-        post_equilibrium(of(*[apart] * 6), np.array([[0.0, 1.0, 3.0], [3.0, 1.0, 3.0]] * 3), PostRules("everything"))  # type: ignore[arg-type]
+        post_equilibrium(
+            of(*[apart] * 6), np.array([[0.0, 1.0, 3.0], [3.0, 1.0, 3.0]] * 3), PostRules(Offering.EVERYTHING)
+        )
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ def market(draws: Sequence[Draw], generator: np.random.Generator) -> Economy:
     owned = generator.integers(0, 5, (players, goods)) / 2
     owned[0] += 0.5
     kinds = [draws[int(generator.integers(len(draws)))](generator, goods) for _ in range(players)]
-    return economy_of([one_type(f"p{i}", [*row, 50.0], kind) for i, (row, kind) in enumerate(zip(owned, kinds))])  # noqa: B905
+    traders = enumerate(zip(owned, kinds, strict=True))
+    return economy_of([one_type(f"p{i}", [*row, 50.0], kind) for i, (row, kind) in traders])
 
 
 def valuations(economy: Economy) -> list[Valuation]:
