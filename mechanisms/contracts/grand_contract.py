@@ -66,7 +66,8 @@ class TransferRule(StrEnum):
     LP = "lp"
     """Balanced ones that a linear program finds, the smallest there are."""
     COALITION_PROOF = "coalition-proof"
-    """Balanced ones under which no coalition that pools information and money gains by lies."""
+    """Balanced ones under which no coalition that pools information and money gains by lies, and lies cost their
+    tellers as large a share of the welfare they cost as can be."""
 
 
 @dataclass(frozen=True, eq=False)

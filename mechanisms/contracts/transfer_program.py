@@ -12,6 +12,16 @@ large gains of others: each row is divided by what is at stake for its type, and
 it first means such a share. Only if gains are left over in that sense does it mean an amount.
 
 The lies may also be those of coalitions that know and report their types together, whose members' transfers add up.
+
+Where it is said what each lie costs everybody, :math:`c(m, t) \ge 0`, the program does not stop at lies that gain
+nothing: before it minimises :math:`\tau` it maximises the share :math:`\sigma \le 1` of that which every lie costs
+those who tell it,
+
+.. math:: \sum_{t_{-i}} q_i(t_{-i}|t_i) [\theta_i(t) - \theta_i(m_i, t_{-i})] \ge \hat v_i(m_i, t_i)
+    + \sigma c(m_i, t_i).
+
+More than the whole there is not to be had: transfers balance, so that a lie of everybody costs those who tell it just
+what it costs.
 """
 
 from __future__ import annotations
@@ -25,13 +35,15 @@ from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.incentives import ReportGains
 from marketgame.mechanisms.economies.beliefs import Prior, beliefs_about_others, profiles_by_own_type
-from marketgame.mechanisms.linear_program import LinearProgram, Solution, Status, certified, infeasibility_margin
+from marketgame.mechanisms.linear_program import Block, LinearProgram, Solution, Status, certified, infeasibility_margin
 
 # Rows are in this share of what is at stake for their type, so that what the solver's tolerances leave of misreport
 # gains stays below the gains that count.
 ROW_SHARE = 1.0 / 32.0
 # Misreport gains below this, in units of their row, are within the solver's tolerances.
 SOLVER_TOLERANCE = 1e-8
+# Of the largest share of their cost that lies can be made to bear, so much is left to the solver's tolerances.
+SHARE_KEPT = 1 - 1e-7
 # Gains below this share of what is at stake for anybody are within the rounding of the transfers that decide over them.
 ROUNDING = 1e-14
 # Who has less than this share of the largest stake is treated as if it had that much.
@@ -68,9 +80,17 @@ class TransferProgram:
         unpaid: what players, or coalitions, gain without transfers, and what they have at stake; a gain of minus
             infinity sets no condition.
         lowest: the least transfer allowed, ``(P, N)``, numeraire; may be minus infinity.
+        costs: what each lie of these costs everybody, numeraire, nonnegative, in the shapes of their gains; without
+            them lies need cost nothing.
     """
 
-    def __init__(self, prior: Prior, unpaid: Sequence[ReportGains], lowest: FloatArray) -> None:
+    def __init__(
+        self,
+        prior: Prior,
+        unpaid: Sequence[ReportGains],
+        lowest: FloatArray,
+        costs: Sequence[FloatArray] | None = None,
+    ) -> None:
         self._unpaid = unpaid
         self._lies = [np.argwhere(np.isfinite(own.gains) & ~np.eye(len(own.gains), dtype=bool)) for own in unpaid]
         stakes = np.concatenate([own.stakes[lies[:, 0]] for own, lies in zip(unpaid, self._lies, strict=True)])
@@ -92,6 +112,8 @@ class TransferProgram:
         )
         self._state_incentives(prior)
         self._state_sizes()
+        self._borne = None if costs is None else self._state_costs(costs)
+        self._share = np.nan
 
     def _keep_bounds(self, lowest: FloatArray) -> None:
         self._program.set_bounds(self._transfer, lower=lowest.T)
@@ -124,8 +146,22 @@ class TransferProgram:
             self._program.add(rows, self._transfer, 1.0)
             self._program.add(rows, self._largest, sign)
 
+    def _state_costs(self, costs: Sequence[FloatArray]) -> Block:
+        """Let every lie cost those who tell it a share of what it costs everybody; none as yet."""
+        borne = self._program.variables("share borne", upper=0.0)
+        each = np.concatenate([cost[tuple(lies.T)] for cost, lies in zip(costs, self._lies, strict=True)])
+        self._program.add(self._truth, borne, -each / self._row_unit)
+        return borne
+
+    @property
+    def share_borne(self) -> float:
+        """Which share of what it costs everybody each lie costs those who tell it; not a number where none is asked."""
+        return self._share
+
     def solve(self) -> FloatArray | SystemMultipliers:
         """Return transfers, ``(P, N)``, whose largest is smallest, or the multipliers that rule transfers out.
+
+        If it is known what lies cost, these are the smallest of those that make them bear the largest share of it.
 
         Raises:
             UndecidedTransfersError: the solver failed, or its proof was not confirmed.
@@ -135,6 +171,7 @@ class TransferProgram:
         if least.objective > SOLVER_TOLERANCE:
             return self._contradiction(least)
         self._program.set_bounds(self._remaining_gain, upper=2 * max(least.objective, 0.0))
+        self._bear_costs()
         self._state_objective(remaining_gain=0.0, largest=1.0)
         smallest = self._solve()
         transfers = smallest["transfer"].T
@@ -142,6 +179,8 @@ class TransferProgram:
             # A bound that seemed far away is not.
             self._keep_bounds(self._lowest)
             self._program.set_bounds(self._remaining_gain, upper=np.inf)
+            if self._borne is not None:
+                self._program.set_bounds(self._borne, lower=0.0, upper=0.0)
             self._state_objective(remaining_gain=1.0, largest=0.0)
             return self.solve()
         if smallest.objective > SOLVER_TOLERANCE:
@@ -149,19 +188,32 @@ class TransferProgram:
         paid: FloatArray = self._unit * transfers
         return paid
 
+    def _bear_costs(self) -> None:
+        """Make lies bear the largest share of what they cost."""
+        if self._borne is None:
+            return
+        self._program.set_bounds(self._borne, upper=1.0)
+        self._state_objective(remaining_gain=0.0, largest=0.0, borne=-1.0)
+        self._share = SHARE_KEPT * max(-self._solve().objective, 0.0)
+        self._program.set_bounds(self._borne, lower=self._share, upper=self._share)
+
     def largest_slack(self) -> float:
         """Return the largest share of what is at stake that every lie can be made to cost, at most 1.
 
         Raises:
             UndecidedTransfersError: the solver failed.
         """
+        if self._borne is not None:
+            self._program.set_bounds(self._borne, lower=0.0, upper=0.0)
         self._program.set_bounds(self._remaining_gain, lower=-1 / ROW_SHARE, upper=0.0)
         self._state_objective(remaining_gain=1.0, largest=0.0)
         return -ROW_SHARE * self._solve().objective
 
-    def _state_objective(self, *, remaining_gain: float, largest: float) -> None:
+    def _state_objective(self, *, remaining_gain: float, largest: float, borne: float = 0.0) -> None:
         self._program.set_objective(self._remaining_gain, remaining_gain)
         self._program.set_objective(self._largest, largest)
+        if self._borne is not None:
+            self._program.set_objective(self._borne, borne)
 
     def _solve(self) -> Solution:
         solution = self._program.solve()

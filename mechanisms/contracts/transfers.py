@@ -32,7 +32,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, ReportGains, check_incentives
 from marketgame.mechanisms.contracts.joint_misreports import every_joint_misreport, joint_misreport_gains
 from marketgame.mechanisms.contracts.transfer_program import SystemMultipliers, TransferProgram
-from marketgame.mechanisms.economies.beliefs import transfer_weights
+from marketgame.mechanisms.economies.beliefs import beliefs_about_others, profiles_by_own_type, transfer_weights
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
@@ -65,13 +65,17 @@ class IncentiveTransfers:
 
     Attributes:
         numeraire_transfers: by how much each player's numeraire changes, ``(P, N)``; each row sums to zero.
-        largest: the largest absolute transfer, numeraire; no other such transfers have a smaller one.
+        largest: the largest absolute transfer, numeraire; no other such transfers have a smaller one. Where coalitions
+            lie, none that make lies bear as much.
+        share_borne: where coalitions lie, every lie costs those who tell it at least this share of the welfare that it
+            costs everybody, at most 1, and no such transfers make it more; not a number where they lie alone.
         largest_slack: some such transfers make every lie cost at least this share of what is at stake for whoever
             tells it, and none a larger one; where they lie alone it is not computed, and not a number.
     """
 
     numeraire_transfers: FloatArray
     largest: float
+    share_borne: float = np.nan
     largest_slack: float = np.nan
 
 
@@ -226,7 +230,9 @@ def incentive_compatible_transfers(
 
     Returns:
         Of all such transfers some whose largest absolute one is smallest; or multipliers that contradict their
-        existence, which ``contradiction`` verifies.
+        existence, which ``contradiction`` verifies. Where coalitions lie, some of those under which every lie costs
+        those who tell it as large a share as can be of the welfare that it costs, as under the closed form for
+        independent types it costs them all of it: who learns then does not drift into lies that cost others alone.
 
     Raises:
         ValueError: the allocation is not over every profile of the economy, or there are too many lies to list.
@@ -243,13 +249,16 @@ def incentive_compatible_transfers(
     if impossible.any():
         multipliers = tuple(np.zeros_like(own.gains) for own in unpaid)
         return NoIncentiveTransfers(bound, coalitions, multipliers, impossible.astype(np.float64), np.inf)
-    program = TransferProgram(economy.prior, unpaid, lowest)
+    costs = None if liars is Liars.ALONE else [_cost_of_lies(economy, efficient, own) for own in unpaid]
+    program = TransferProgram(economy.prior, unpaid, lowest, costs)
     answer = program.solve()
     if isinstance(answer, SystemMultipliers):
         multipliers = tuple(read_only(matrix) for matrix in answer.misreport)
         return NoIncentiveTransfers(bound, coalitions, multipliers, read_only(answer.balance), answer.least_gain)
     balanced = _balanced(answer, lowest, stakes_by_type(economy, efficient), economy)
-    return balanced if liars is Liars.ALONE else replace(balanced, largest_slack=program.largest_slack())
+    if liars is Liars.ALONE:
+        return balanced
+    return replace(balanced, share_borne=program.share_borne, largest_slack=program.largest_slack())
 
 
 def contract_with_transfers(economy: Economy, rule: TransferRule, rules: MarketRules = PAPER_RULES) -> GrandContract:
@@ -361,6 +370,22 @@ def _gains_without_transfers(economy: Economy, efficient: EfficientAllocation, l
     if liars is Liars.ALONE:
         return check_without_transfers(economy, efficient).by_player
     return tuple(every_joint_misreport(_without_transfers(economy, efficient)))
+
+
+def _cost_of_lies(economy: Economy, efficient: EfficientAllocation, unpaid: ReportGains) -> FloatArray:
+    """Return the welfare that lies cost everybody in expectation, ``(types, types)``, numeraire; zero if not told.
+
+    It is what they cost the liars if nobody pays, and what outsiders lose whose bundles they change.
+    """
+    members = unpaid.members
+    gains = economy.gains_from_goods(efficient.profiles, efficient.bundles)
+    others = gains.sum(axis=-1) - gains[:, members].sum(axis=-1)
+    beliefs, numbers = (of(economy.prior, *members) for of in (beliefs_about_others, profiles_by_own_type))
+    left = beliefs @ others[numbers].T
+    lost = np.diagonal(left)[:, None] - left
+    possible = np.isfinite(unpaid.gains)
+    # The efficient allocation is best, but for rounding.
+    return np.maximum(np.where(possible, lost - np.where(possible, unpaid.gains, 0.0), 0.0), 0.0)
 
 
 def _balanced(transfers: FloatArray, lowest: FloatArray, stakes: FloatArray, economy: Economy) -> IncentiveTransfers:

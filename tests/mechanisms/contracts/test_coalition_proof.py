@@ -112,11 +112,8 @@ def test_a_joint_lie_costs_the_welfare_that_it_costs(seed: int) -> None:
 def welfare_lost(economy: Economy, efficient: EfficientAllocation, members: tuple[int, ...]) -> FloatArray:
     """What lies of members change of everybody's welfare, profile by profile, and then in expectation."""
     own = [economy.prior.type_counts[member] for member in members]
-    others = [player for player in range(len(economy.players)) if player not in members]
     truths, told = economy.profiles, np.ravel_multi_index(tuple(economy.profiles[:, members].T), own)
-    chances = np.ones(len(truths))
-    for player in others:
-        chances *= economy.prior.marginal(player)[truths[:, player]]
+    chances = economy.prior.probability / np.bincount(told, economy.prior.probability)[told]
     lost = np.zeros((int(np.prod(own)), int(np.prod(own))))
     honest = economy.gains_from_goods(truths, efficient.bundles).sum(axis=1) + economy.endowments(truths)[..., -1].sum(
         1
@@ -222,8 +219,11 @@ def test_an_independent_linear_program_finds_such_transfers_too(
     assert lies.worst.gain == pytest.approx(-costs, abs=1e-7)
 
 
-def largest_slack(economy: Economy, efficient: EfficientAllocation) -> tuple[float, float]:
-    """The most that balanced transfers make every joint lie cost at least; and the least that any costs everybody."""
+def largest_slack(economy: Economy, efficient: EfficientAllocation, *, shares: bool = False) -> tuple[float, float]:
+    """The most that balanced transfers make every joint lie cost at least; and the least that any costs everybody.
+
+    With shares, the most is not an amount but the share of what the lie costs everybody.
+    """
     unpaid = GrandContract(economy, efficient, np.zeros(economy.profiles.shape))
     counts, players = economy.prior.type_counts, len(economy.players)
     profiles = economy.profiles
@@ -239,11 +239,12 @@ def largest_slack(economy: Economy, efficient: EfficientAllocation) -> tuple[flo
                     if told == said:
                         continue
                     row = np.zeros((len(profiles), players))
+                    belief = economy.prior.probability[(profiles[:, members] == told).all(axis=1)]
+                    chance = belief / belief.sum()
                     for reports, sign in ((said, 1.0), (told, -1.0)):
                         there = (profiles[:, members] == reports).all(axis=1)
-                        chance = economy.prior.probability[there] / economy.prior.probability[there].sum()
                         row[np.ix_(np.flatnonzero(there), members)] += sign * chance[:, None]
-                    rows.append(np.append(row.ravel(), 1.0))
+                    rows.append(np.append(row.ravel(), -lost[row_number, column_number] if shares else 1.0))
                     limits.append(-gains[row_number, column_number])
     balance = np.kron(np.eye(len(profiles)), np.ones((1, players)))
     balance = np.hstack([balance, np.zeros((len(profiles), 1))])
@@ -266,6 +267,33 @@ def test_for_correlated_types_a_linear_program_finds_transfers_that_no_coalition
     assert check.complete
     assert check.truthful
     assert 0 <= found.largest_slack <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_for_correlated_types_every_lie_bears_the_largest_share_of_what_it_costs(seed: int) -> None:
+    """Brute force over types and reports finds the share that is said, and a dense program by another route no more."""
+    economy = random_economy(seed, random_correlated_prior(seed, ((2, 2), (3, 2), (2, 2, 2))[seed % 3]), money=2000.0)
+    efficient = efficient_allocation(economy)
+    found = incentive_compatible_transfers(economy, efficient, liars=Liars.TOGETHER)
+    assert isinstance(found, IncentiveTransfers)
+    contract = GrandContract(economy, efficient, found.numeraire_transfers)
+    rounding = 1e-6 * contract.stakes.sum()
+    shares = []
+    for own in every_joint_misreport(contract):
+        lost = welfare_lost(economy, efficient, own.members)
+        assert (own.gains <= found.share_borne * lost + rounding).all()
+        shares += (own.gains[lost < -rounding] / lost[lost < -rounding]).tolist()
+    assert 0 <= found.share_borne <= 1
+    most, _ = largest_slack(economy, efficient, shares=True)
+    assert found.share_borne == pytest.approx(min(most, 1.0), abs=1e-5)
+    assert min(shares) == pytest.approx(found.share_borne, abs=1e-5)
+
+
+def test_for_independent_types_the_program_lets_lies_bear_all_they_cost_as_the_closed_form_does() -> None:
+    economy = random_economy(4, random_independent_prior(4, (2, 2, 2)), money=2000.0)
+    found = incentive_compatible_transfers(economy, efficient_allocation(economy), liars=Liars.TOGETHER)
+    assert isinstance(found, IncentiveTransfers)
+    assert found.share_borne == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_largest_slack_is_at_least_what_the_closed_form_leaves() -> None:
