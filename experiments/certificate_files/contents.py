@@ -30,6 +30,7 @@ from marketgame.mechanisms.certificates.blocking import BlockingCertificate, Inh
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
@@ -73,7 +74,11 @@ def coalition_of(names: list[str], seen: Seen) -> tuple[int, ...]:
     Raises:
         ValueError: a name is unknown, repeated, or out of order.
     """
-    members = tuple(place_of(name, seen.parts["economy"].player_names, "coalition") for name in names)
+    return _members(names, seen.parts["economy"].player_names)
+
+
+def _members(names: list[str], players: Sequence[str]) -> tuple[int, ...]:
+    members = tuple(place_of(name, players, "coalition") for name in names)
     if list(members) != sorted(set(members)):
         raise ValueError(f"coalition is {names}; it must list members once, in the order of the players")
     return members
@@ -194,6 +199,12 @@ COALITION = Form(
     Annotated[list[Name], Field(min_length=1)],
     coalition_of,
     lambda members, seen: names_of(members, seen.parts["economy"]),
+)
+# Of the players of a finite game, which no economy holds.
+INSIDERS = Form(
+    Annotated[list[Name], Field(min_length=1)],
+    lambda names, seen: _members(names, seen.parts["players"]),
+    lambda members, seen: [seen.parts["players"][member] for member in members],
 )
 PLAYER = Form(
     Name,
@@ -416,6 +427,22 @@ CERTIFICATES = (
             "gain_after_lies",
         ),
         (CERTIFIES, "stability"),
+    ),
+    Record(
+        FiniteAgreementCertificate,
+        (
+            "players",
+            "types",
+            "actions",
+            "prior",
+            "payoffs",
+            "contract",
+            Key("coalition", form=INSIDERS),
+            "agreement",
+            "status_quo",
+            "promised",
+        ),
+        (CERTIFIES, "finite-agreement"),
     ),
     Record(CountedStabilityCertificate, tag=(CERTIFIES, "stability-among-replicas")),
     Record(BlockingCertificate, tag=(CERTIFIES, "blocking-plan")),

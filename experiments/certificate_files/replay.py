@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from marketgame.mechanisms.certificates.certificate import Certificate, recomput
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
@@ -115,6 +117,9 @@ def _subject(replay: Replay) -> dict[str, Any]:
             about: dict[str, Any] = {"profit": _pair(replay, entry("profit"))}
         case InhibitionCertificate():
             about = {"missed_by": _pair(replay, entry("residuals", "largest"))}
+        case FiniteAgreementCertificate() as agreed:
+            members = [agreed.players[place] for place in agreed.coalition]
+            about = {"coalition": members, "members": [*_told(agreed, replay)]}
         case stored:
             about = _market_subject(stored, replay)
     economy = {"economy": about.pop("economy")} if "economy" in about else {}
@@ -256,6 +261,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
         CountedStabilityCertificate: _print_counted_stability,
+        FiniteAgreementCertificate: _print_finite_agreement,
         BlockingCertificate: _print_plan,
         InhibitionCertificate: _print_inhibition,
     }
@@ -445,6 +451,43 @@ def _print_hidden_ruin(stored: HiddenRuinCertificate, replay: Replay, console: C
             size = 0.0 if quantity == "temptation" else scale
             rows.append(["", meaning, *_shown(replay.both(entry(quantity, place)), size)])
     console.print(table("What members expect", ["member", "", "stored", "recomputed"], rows, texts=2))
+
+
+def told_pairs(stored: FiniteAgreementCertificate) -> list[tuple[str, str, str]]:
+    """Return each member's name, type and recommendation, in the order of what they expect."""
+    members = zip(stored.coalition, stored.told, strict=True)
+    return [(stored.players[member], kind, told) for member, pairs in members for kind, told in pairs]
+
+
+def _told(stored: FiniteAgreementCertificate, replay: Replay) -> Iterator[dict[str, Any]]:
+    for place, pair in enumerate(told_pairs(stored)):
+        who = dict(zip(("player", "type", "recommended"), pair, strict=True))
+        yield {**who, **{name: _pair(replay, entry(name, place)) for name in ("status_quo", "promised")}}
+
+
+def _print_finite_agreement(stored: FiniteAgreementCertificate, replay: Replay, console: Console) -> None:
+    members = members_named([stored.players[place] for place in stored.coalition])
+    console.print(f"[bold]finite game[/bold]: {marked(f'an agreement of {members} that no part of them breaks')}\n")
+    rows = []
+    for place, pair in enumerate(told_pairs(stored)):
+        row = list(pair)
+        for quantity in ("status_quo", "promised"):
+            row += _shown(replay.both(entry(quantity, place)), 1.0)
+        rows.append(row)
+    columns = ["member", "type", "told by the contract", "without", "recomputed", "promised", "recomputed"]
+    console.print(table("What members expect", columns, rows, texts=3))
+    columns = ["reported", "played", "probability"]
+    console.print(table("What is agreed", columns, _agreed_plays(stored), texts=2))
+
+
+def _agreed_plays(stored: FiniteAgreementCertificate) -> Iterator[list[str]]:
+    """Yield which joint actions follow which reports of the members, with their odds."""
+    plays = [", ".join(joint) for joint in product(*(stored.actions[member] for member in stored.coalition))]
+    for reports, odds in zip(product(*stored.told), stored.agreement, strict=True):
+        said = "; ".join(", ".join(filter(None, pair)) for pair in reports)
+        for play, chance in zip(plays, odds, strict=True):
+            if chance > 0:
+                yield [said, play, number(float(chance), 1.0)]
 
 
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:

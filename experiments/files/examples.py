@@ -63,7 +63,8 @@ class Example:
         if self.file.suffix == ".toml":
             return str(self.content["name"])
         content = self.content["content"]
-        return f"{content['certifies']}: {content['economy']['name']}"
+        about = content["economy"]["name"] if "economy" in content else ", ".join(content["players"])
+        return f"{content['certifies']}: {about}"
 
     @cached_property
     def content(self) -> dict[str, Any]:

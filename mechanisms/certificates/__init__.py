@@ -11,6 +11,7 @@
 | `ComparedMarketCertificate` | who gains at trading posts, or in a call market | settling every draw (SS, RSW) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |
 | `CountedStabilityCertificate` | the same among replicas, of many types | weak duality, count by count (GR 4-8) |
+| `FiniteAgreementCertificate` | a part of a finite game's players keep an agreement | programs of all parts (GR 5-7) |
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
 

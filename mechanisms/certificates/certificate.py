@@ -25,6 +25,11 @@ from marketgame.mechanisms.certificates.counted_stability import (
     verify_counted_stability,
 )
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
+from marketgame.mechanisms.certificates.finite_agreement import (
+    FiniteAgreementCertificate,
+    recomputed_agreement,
+    verify_agreement,
+)
 from marketgame.mechanisms.certificates.hidden_ruin import (
     HiddenRuinCertificate,
     recomputed_hidden_ruin,
@@ -59,6 +64,7 @@ type Certificate = (
     | ComparedMarketCertificate
     | StabilityCertificate
     | CountedStabilityCertificate
+    | FiniteAgreementCertificate
     | BlockingCertificate
     | InhibitionCertificate
 )
@@ -84,6 +90,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),
         CountedStabilityCertificate: (verify_counted_stability, recomputed_counted_stability),
+        FiniteAgreementCertificate: (verify_agreement, recomputed_agreement),
     }
 )
 """How each kind is verified, and recomputed."""

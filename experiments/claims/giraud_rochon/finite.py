@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from marketgame.experiments.claims.claim import Effort, Finding
 from marketgame.experiments.claims.drawing import generators
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate, recomputed_agreement
 from marketgame.mechanisms.collusion.finite_games.collusion_check import check_collusion
 from marketgame.mechanisms.collusion.finite_games.equilibrium import interim_utilities, satisfies
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
@@ -19,8 +22,12 @@ from marketgame.mechanisms.collusion.finite_games.extended_game import (
     contract_for,
     pure_contract,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, improvement
-from marketgame.mechanisms.collusion.finite_games.internal_consistency import internally_consistent_improvement
+from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, improvement, improvement_from
+from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
+from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
+    internally_consistent_improvement,
+    objection,
+)
 from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
 
@@ -168,6 +175,91 @@ def _in_sum(game: ExtendedGame, contract: CommunicationContract, side: Improveme
     """Return what members expect to gain in sum before they are told anything."""
     odds = revised_game(game, contract, side.coalition).game.type_probabilities
     return float(sum(chance @ gain for chance, gain in zip(odds, side.gains, strict=True)))
+
+
+@dataclass(frozen=True)
+class Partners:
+    """A partnership of two, and somebody who knows whom it favours (Proposition 25 of docs/collusion.md).
+
+    Attributes:
+        messages: in how many words Ann can be told to stay; all mean the same.
+    """
+
+    messages: int
+
+    def game(self) -> ExtendedGame:
+        """Return the game: Ann and Bob go, stay or swap, and Cat, who does nothing, knows whom staying favours."""
+        payoffs = np.empty((2, self.messages + 2, 3, 1, 3))
+        for kind, choice, other in np.ndindex(payoffs.shape[:3]):
+            ann = min(choice, 1) + (choice > self.messages)
+            payoffs[kind, choice, other, 0] = _partners_get(kind, ann, other)
+        stay = tuple(f"stay{'!' * word}" for word in range(self.messages))
+        return replace(
+            _game(payoffs, (1, 1, 2), np.full(2, 0.5)),
+            type_labels=(("",), ("",), ("it favours Ann", "it favours Bob")),
+            actions=(("go", *stay, "swap"), ("go", "stay", "swap"), ("watch",)),
+        )
+
+    def agreement(self, *, telling: bool) -> FiniteAgreementCertificate:
+        """Return the agreement that Ann and Bob stay, in which Ann is told by a word what Cat knows, or nothing."""
+        chosen = np.array([[1, 1, 0], [1 + telling, 1, 0]])
+        return _agreement(self.game(), np.zeros((1, 1, 2, 3), dtype=np.int64), (0, 1, 2), chosen)
+
+    def objection(self) -> FiniteAgreementCertificate:
+        """Return the agreement of Ann and Bob to swap where they were told to stay, and no more."""
+        return _agreement(self.game(), np.tile([1, 1, 0], (1, 1, 2, 1)), (0, 1), np.array([[1 + self.messages, 2]]))
+
+
+def _partners_get(kind: int, ann: int, bob: int) -> tuple[float, float, float]:
+    """Return what Ann, Bob and Cat get; going is 0, staying 1, swapping 2."""
+    if ann != bob:
+        return -10.0, -10.0, -1.0 * (2 in (ann, bob))
+    favoured, other = ((3.0, -1.0), (-1.0, 3.0))[kind]
+    return favoured * ann, other * ann, -1.0 * (ann == 2)
+
+
+def _agreement(
+    game: ExtendedGame, told: IntegerArray, coalition: tuple[int, ...], chosen: IntegerArray
+) -> FiniteAgreementCertificate:
+    """Return a certificate, with what it promises, of joint actions chosen after each profile of members' reports."""
+    contract = pure_contract(game, told)
+    revised = revised_game(game, contract, coalition).game
+    side = pure_contract(revised, chosen.reshape(*revised.type_counts, -1))
+    states, pairs = int(np.prod(game.type_counts)), int(np.prod(revised.type_counts))
+    nothing = np.zeros(sum(revised.type_counts))
+    bare = FiniteAgreementCertificate(
+        players=("Ann", "Bob", "Cat")[: len(game.players)],
+        types=tuple(tuple(map(str, labels)) for labels in game.type_labels),
+        actions=tuple(tuple(map(str, menu)) for menu in game.actions),
+        prior=game.priors[:, 0],
+        payoffs=game.payoffs.reshape(states, -1, len(game.players)),
+        contract=contract.probability.reshape(states, -1),
+        coalition=coalition,
+        agreement=side.probability.reshape(pairs, -1),
+        status_quo=nothing,
+        promised=nothing,
+    )
+    return recomputed_agreement(bare)
+
+
+def direct_devices(effort: Effort) -> Finding:
+    """Recompute Proposition 25: an agreement that is kept if Ann is told more than what to play, and only then."""
+    told, untold = Partners(2).agreement(telling=True), Partners(1).agreement(telling=False)
+    kept, broken = verify(told).confirmed, not verify(untold).confirmed and verify(Partners(1).objection()).confirmed
+    game, contract = Partners(1).game(), pure_contract(Partners(1).game(), np.zeros((1, 1, 2, 3), dtype=np.int64))
+    problem = SideProblem(revised_game(game, contract, (0, 1, 2)), Concept.BIC)
+    among = survived = 0
+    for generator in generators(effort, "direct devices"):
+        program = SideProgram(problem, whole=False)
+        solution = program.solve(Wish(generator.dirichlet(np.ones(3)), least=float(generator.uniform())))
+        among += 1
+        survived += objection(problem.revised.game, improvement_from(problem, solution).contract) is None
+    text = (
+        "If Ann is told by a second word for staying what Cat knows, the agreement of all three to stay is kept: "
+        f"{'yes' if kept else 'no'}. With one word Ann and Bob break it by swapping: {'yes' if broken else 'no'}. Of "
+        f"{among} agreements by direct devices that were drawn, each the best of its kind, {survived} are kept."
+    )
+    return Finding(kept and broken and survived == 0, text)
 
 
 def proper_parts(effort: Effort) -> Finding:

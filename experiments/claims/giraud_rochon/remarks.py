@@ -7,8 +7,6 @@ from functools import partial
 from marketgame.experiments.claims.claim import (
     Claim,
     Counterexample,
-    Effort,
-    Finding,
     How,
     Kind,
     Paper,
@@ -19,11 +17,6 @@ from marketgame.experiments.claims.giraud_rochon import conditions, finite, mark
 
 _stated = partial(Claim, Paper.GIRAUD_ROCHON)
 EVERY_VERDICT = "tests/experiments/claims/test_giraud_rochon.py::test_every_verdict_is_found_anew"
-
-
-def _unexamined(effort: Effort) -> Finding:
-    del effort  # nothing is drawn
-    return Finding(True, "Not examined by any search.")
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -435,15 +428,34 @@ CLAIMS: tuple[Claim, ...] = (
         "section 3",
         "Direct communication devices are without loss",
         "That devices are direct saves notation; the whole analysis could be carried out with abstract message spaces.",
-        "Nothing beyond the argument.",
-        (How.PROOF,),
-        Verdict.OPEN,
+        "A finite game of three players, with one word for each action and with two; improvements by direct devices "
+        "that are drawn.",
+        (
+            How.PROOF,
+            How.CERTIFICATE,
+            How.SEARCH,
+        ),
+        Verdict.REFUTED,
         "For truth to a device, and for obedience where it is asked, the revelation principle holds: compose the "
-        "device with what players tell it. But parts of a coalition may know more of what was told to whom if "
-        "messages say more than what to play, and Definition 7 asks what they do then. We know neither a proof nor a "
-        "counterexample.",
-        _unexamined,
-        (EVERY_VERDICT,),
+        "device with what players tell it. But Definition 7 asks whether some members break an agreement once they "
+        "were told, and who was told more may refuse what it would otherwise have agreed to. In the game a coalition "
+        "has an improvement that no part of it breaks if a member is told more than what to play, and none if all are "
+        "told that alone. So collusion-proofness depends on how many words there are for one action. The game is "
+        "finite; under the paper's own rules of the market, by which one player alone breaks contracts, the question "
+        "does not arise.",
+        finite.direct_devices,
+        (
+            EVERY_VERDICT,
+            "tests/mechanisms/certificates/test_finite_agreement_certificates.py",
+        ),
+        counterexample=Counterexample(
+            (
+                "replay",
+                "example:partners-told-apart",
+            ),
+            "Three players, of whom one has two types and nothing to do. With two no message tells a part more than it "
+            "can find out by itself: parts are single players, who never lose by knowing more.",
+        ),
     ),
     _stated(
         Kind.EXAMPLE,

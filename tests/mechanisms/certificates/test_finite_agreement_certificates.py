@@ -1,0 +1,61 @@
+"""Certificates of agreements in finite games, and the game in which it matters who is told more than what to play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marketgame.experiments import HOME
+from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.claims.giraud_rochon.finite import Partners
+from marketgame.mechanisms.certificates.certificate import recomputed, verify
+from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
+
+TOLD = Partners(2).agreement(telling=True)
+
+
+def test_an_agreement_is_kept_if_a_member_is_told_more_than_what_to_play() -> None:
+    assert verify(TOLD).confirmed
+
+
+@pytest.mark.parametrize("messages", [1, 2, 3])
+def test_two_break_it_if_neither_knows_enough_to_refuse(messages: int) -> None:
+    untold = verify(Partners(messages).agreement(telling=False))
+    assert untold.failures == ("Ann and Bob break the agreement by one of their own",)
+    assert verify(Partners(messages).objection()).confirmed
+
+
+def test_payoffs_in_other_units_and_beside_a_constant_change_nothing() -> None:
+    for payoffs in (TOLD.payoffs * 1e6, TOLD.payoffs * 1e-6, TOLD.payoffs + 100.0):
+        assert verify(recomputed(replace(TOLD, payoffs=payoffs))).confirmed
+
+
+CHANGES: dict[str, Callable[[FiniteAgreementCertificate], FiniteAgreementCertificate]] = {
+    "what is promised": lambda held: replace(held, promised=held.promised + 1e-3),
+    "what it is without": lambda held: replace(held, status_quo=held.status_quo - 1e-3),
+    "who it is about": lambda held: replace(held, coalition=(0, 1)),
+    "how likely": lambda held: replace(held, prior=np.array([0.9, 0.1])),
+    "what they get": lambda held: replace(held, payoffs=-held.payoffs),
+    "what is agreed": lambda held: replace(held, agreement=np.roll(held.agreement, 1, axis=1)),
+    "what was told before": lambda held: replace(held, contract=np.roll(held.contract, 1, axis=1)),
+    "of another size": lambda held: replace(held, agreement=held.agreement[:1]),
+    "too few payoffs": lambda held: replace(held, payoffs=held.payoffs[:, :-1]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_certificate_that_was_changed_is_refused(change: str) -> None:
+    assert not verify(CHANGES[change](TOLD)).confirmed
+
+
+def test_the_file_that_comes_with_marketgame_is_this_agreement(tmp_path: Path) -> None:
+    save_certificate(TOLD, tmp_path / "one.json")
+    shipped = HOME / "certificates" / "partners-told-apart.json"
+    assert (tmp_path / "one.json").read_text() == shipped.read_text()
+    read = load_certificate(shipped)
+    assert isinstance(read, FiniteAgreementCertificate)
+    assert verify(read).confirmed
