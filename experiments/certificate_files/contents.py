@@ -33,6 +33,7 @@ from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
+from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
@@ -383,6 +384,7 @@ CERTIFICATES = (
         ),
         (CERTIFIES, "joint-misreport"),
     ),
+    Record(JointTruthCertificate, (*MARKET, "gains"), (CERTIFIES, "no-joint-lie-pays")),
     Record(
         SampledLieCertificate,
         (

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
 from marketgame.experiments.printing import marked, members_named, named, number, table
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
@@ -21,6 +22,7 @@ from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
+from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
@@ -34,14 +36,14 @@ from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
+type ProofCertificate = StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate
 type MarketCertificate = (
     PlayedCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | SideContractCertificate
     | HiddenRuinCertificate
-    | StabilityCertificate
-    | CountedStabilityCertificate
+    | ProofCertificate
 )
 
 
@@ -187,22 +189,40 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
                 "reported_types": _types_of(stored, stored.reported_types),
                 "total_gain": _pair(replay, entry("total_gain")),
             }
+        case _:
+            about = _proof_subject(stored, replay)
+    return {"economy": economy.name, **about}
+
+
+def _proof_subject(stored: ProofCertificate, replay: Replay) -> dict[str, Any]:
+    """Return what a proof that nobody gains is about."""
+    economy = stored.economy
+    match stored:
+        case JointTruthCertificate(gains=gains):
+            return {
+                "largest_coalition": len(gains),
+                "total_gain": {f"of {size}": _pair(replay, entry("gains", size - 1)) for size in _sizes(gains)},
+            }
         case StabilityCertificate():
             claimed = stored.about
             listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
-            about = {
+            return {
                 "largest_coalition": stored.largest,
                 "coalitions": [names_of(one, economy) for one in listed],
-                "misreport_gain": _pair(replay, entry("misreport_gain")),
+                **_of_lies(stored, replay),
                 "total_gain": _pair(replay, _most_in_total),
             }
         case CountedStabilityCertificate():
-            about = {
-                "largest_coalition": len(names),
+            return {
+                "largest_coalition": len(economy.players),
                 "misreport_gain": _pair(replay, entry("misreport_gain")),
                 "total_gain": _pair(replay, lambda one: np.maximum(one.member_gains, 0.0).sum()),
             }
-    return {"economy": economy.name, **about}
+
+
+def _of_lies(stored: StabilityCertificate, replay: Replay) -> dict[str, Any]:
+    """Return what is claimed of lies that are obeyed, if something is."""
+    return {} if stored.misreport_gain is None else {"misreport_gain": _pair(replay, entry("misreport_gain"))}
 
 
 def _most_in_total(stored: StabilityCertificate) -> float:
@@ -257,6 +277,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         HiddenRuinCertificate: _print_hidden_ruin,
         MisreportCertificate: _print_misreport,
         JointMisreportCertificate: _print_joint_misreport,
+        JointTruthCertificate: _print_joint_truth,
         SampledLieCertificate: _print_sampled_lie,
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
@@ -298,6 +319,22 @@ def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, co
     _print_outcome(stored, stored.coalition, replay, console)
     stored_sum, again = _shown(replay.both(total_gain), float(np.abs(stored.outcome.gain).max()))
     console.print(f"the members' gains in sum: {stored_sum}; recomputed: {again}")
+
+
+def _print_joint_truth(stored: JointTruthCertificate, replay: Replay, console: Console) -> None:
+    sizes = _sizes(stored.gains)
+    whom = "no coalition" if len(sizes) == len(stored.economy.players) else f"no coalition of up to {len(sizes)}"
+    _print_heading(stored.economy, f"{whom} gains by reporting other types and obeying", stored.rules, console)
+    scale = float(np.abs(stored.gains).max())
+    rows = [[str(size), *_shown(replay.both(entry("gains", size - 1)), scale)] for size in sizes]
+    title = "What members gain in sum by the joint lie that pays most, relative to what is at stake for them"
+    console.print(table(title, ["members", "stored", "recomputed"], rows, texts=1))
+    console.print("Every lie of every coalition of these sizes was told, after all types that members may have.")
+
+
+def _sizes(gains: FloatArray) -> range:
+    """Return the sizes of coalitions for each of which there is a number."""
+    return range(1, len(gains) + 1)
 
 
 def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: Console) -> None:
@@ -492,9 +529,10 @@ def _agreed_plays(stored: FiniteAgreementCertificate) -> Iterator[list[str]]:
 
 def _print_stability(stored: StabilityCertificate, replay: Replay, console: Console) -> None:
     economy = stored.economy
-    _print_heading(economy, f"{_claim(stored)} gains against the contract", stored.rules, console)
+    _print_heading(economy, f"{_claim(stored)} {_when(stored)}", stored.rules, console)
     scale = float(np.abs(stored.numeraire_transfers).max())
-    rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]]
+    lies = stored.misreport_gain is not None
+    rows = [["lie", "", *_shown(replay.both(entry("misreport_gain")), scale)]] if lies else []
     for place, bound in enumerate(stored.bounds):
         gain = replay.both(entry("bounds", place, "total_gain"))
         rows.append([_joined(bound.coalition, economy), bound.reason.value, *_shown(gain, scale)])
@@ -533,6 +571,13 @@ def _claim(stored: StabilityCertificate) -> str:
         return "no coalition"
     sizes = [f"no coalition of up to {stored.largest}"] if stored.largest else []
     return ", nor ".join([*sizes, *(_joined(members, stored.economy) for members in stored.named)])
+
+
+def _when(stored: StabilityCertificate) -> str:
+    """Return after what nobody gains, in words."""
+    return (
+        "gains against the contract" if stored.misreport_gain is not None else "gains by what it does after the truth"
+    )
 
 
 def _print_plan(stored: BlockingCertificate, replay: Replay, console: Console) -> None:

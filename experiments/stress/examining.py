@@ -8,7 +8,7 @@ is over, so that what was found before is found again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
-from marketgame.mechanisms.certificates.certificate import Certificate
+from marketgame.mechanisms.certificates.certificate import Certificate, verify
 from marketgame.mechanisms.certificates.examination import (
     PAIR,
     CoalitionFinding,
@@ -33,6 +33,7 @@ from marketgame.mechanisms.certificates.examination import (
     outsiders_play_on,
     timed_examiner,
 )
+from marketgame.mechanisms.certificates.joint_truth import certify_joint_truth
 from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
@@ -41,7 +42,8 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
 from marketgame.mechanisms.deviations.effort import Effort, Objective, Verdict, together
 from marketgame.mechanisms.economies.coalitions import Coalitions
-from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.economies.stakes import UndecidableError
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 # Enough to come close to the bounds on the economies of the published table; one profile is enough to refute.
@@ -100,7 +102,7 @@ class Subject:
 NOTHING = 1e-9
 
 
-def reports(subject: Subject, _deadline: Deadline) -> Answered:
+def reports(subject: Subject, deadline: Deadline) -> Answered:
     """Return whether a player alone, and whether a coalition of any size, gains by other reports and obedience.
 
     Raises:
@@ -114,7 +116,7 @@ def reports(subject: Subject, _deadline: Deadline) -> Answered:
     if joint or lies:
         rulings[Question.LIARS] = _no(subject, (joint or lies)[0])
     else:
-        rulings[Question.LIARS] = _joint_lies(subject, found.joint_lies)
+        rulings[Question.LIARS] = _joint_lies(subject, found.joint_lies, deadline)
     # A lie followed by orders at the price that it brings is found on the way.
     reorder = [one for one in found.deviations if one.kind is DeviationKind.LIE_AND_REORDER]
     if reorder:
@@ -132,8 +134,12 @@ def _no_lie_pays(subject: Subject) -> Ruling:
     return Ruling(Verdict.PROVEN, "every lie costs", evidence=_evidence("no-lie-pays", proof))
 
 
-def _joint_lies(subject: Subject, check: JointMisreportCheck) -> Ruling:
-    """Return the ruling on joint lies none of which was found to gain."""
+def _joint_lies(subject: Subject, check: JointMisreportCheck, deadline: Deadline) -> Ruling:
+    """Return the ruling on joint lies none of which was found to gain.
+
+    Raises:
+        UndecidableError: by a second enumeration, in rational numbers, one gains.
+    """
     if not check.complete:
         return Ruling(Verdict.NOT_REFUTED, f"none gains of up to {check.examined_size} members")
     if not subject.secrets:
@@ -142,15 +148,15 @@ def _joint_lies(subject: Subject, check: JointMisreportCheck) -> Ruling:
         theorem = "Theorem 14 (docs/reports.md): under coalition-proof transfers members lose what their lie costs all"
         premises = [("types", "independent"), ("transfers", "coalition-proof"), ("allocation", "efficient everywhere")]
         return Ruling(Verdict.PROVEN, "coalition-proof transfers", theorem=theorem, premises=tuple(premises))
-    gain = 0.0 if check.worst is None else check.worst.gain / subject.scale
-    premises = [
-        ("coalitions", f"all of up to {check.examined_size} members"),
-        ("lies", "all, after all types that members may have"),
-        ("most gained", f"{gain:.3g} of the gains from trade, which counts as nothing"),
-    ]
-    return Ruling(
-        Verdict.PROVEN, "every joint lie costs", theorem="enumeration of all joint lies", premises=tuple(premises)
-    )
+    try:
+        proof = certify_joint_truth(subject.contract, subject.rules, deadline=deadline)
+    except DeadlinePassedError:
+        return Ruling(Verdict.NOT_REFUTED, "none gains, but time was over before that was derived twice", cut=True)
+    except ValueError as too_many:
+        return Ruling(Verdict.NOT_REFUTED, f"none gains, but that is not derived twice: {too_many}")
+    if (proof.gains > NOTHING * subject.scale).any() and (found := verify(proof)).failures:
+        raise UndecidableError(f"no joint lie gains by one derivation, but by another: {found.failures[0]}")
+    return Ruling(Verdict.PROVEN, "every joint lie costs", evidence=_evidence("no-joint-lie-pays", proof))
 
 
 def orders(subject: Subject, deadline: Deadline) -> Answered:
@@ -165,7 +171,7 @@ def orders(subject: Subject, deadline: Deadline) -> Answered:
         verdict = together([verdict, Verdict.NOT_REFUTED])
     if verdict is not Verdict.PROVEN:
         return Answered({Question.ONE: _open(subject, found, deadline)})
-    return Answered({Question.ONE: _bounded(subject, found, "no-player-gains")})
+    return Answered({Question.ONE: _bounded(found, "no-player-gains")})
 
 
 def coalitions(subject: Subject, deadline: Deadline) -> Answered:
@@ -177,7 +183,7 @@ def coalitions(subject: Subject, deadline: Deadline) -> Answered:
     rulings[Question.CONSISTENT] = _consistent(subject, examiner, found, rulings[Question.ANY], deadline)
     proof = rulings[Question.ANY]
     if proof.verdict is Verdict.PROVEN and proof.safe_after_lies:
-        rulings |= dict.fromkeys((Question.DISOBEYS, Question.DISOBEY), proof)
+        rulings |= dict.fromkeys((Question.DISOBEYS, Question.DISOBEY), replace(proof, follows_from=Question.ANY))
     return Answered(rulings)
 
 
@@ -187,7 +193,7 @@ def _any(subject: Subject, found: Orders, deadline: Deadline) -> Ruling:
     if improved:
         return _no(subject, max(improved, key=_least))
     if found.everybody and {finding.improvement for finding in found.findings} <= {Verdict.PROVEN}:
-        return _bounded(subject, found, "no-coalition-gains")
+        return _bounded(found, "no-coalition-gains")
     return _open(subject, found, deadline)
 
 
@@ -223,7 +229,7 @@ def _consistent(subject: Subject, examiner: Examiner, found: Orders, anybody: Ru
             evidence=told.evidence,
         )
     if anybody.verdict is Verdict.PROVEN:
-        return anybody
+        return replace(anybody, follows_from=Question.ANY)
     return Ruling(Verdict.NOT_REFUTED, "none found that is kept", bound=anybody.bound, cut=deadline.passed)
 
 
@@ -257,21 +263,14 @@ def _replies(subject: Subject, deadline: Deadline, sizes: range) -> Ruling:
     return Ruling(Verdict.NOT_REFUTED, "none found", cut=deadline.passed)
 
 
-def _bounded(subject: Subject, found: Orders, name: str) -> Ruling:
-    """Return what bounds prove, with their certificate where truth is best, without which there is none."""
+def _bounded(found: Orders, name: str) -> Ruling:
+    """Return what bounds prove, with their certificate, which is about what follows the truth where lies pay."""
     reasons = sorted({reason.value for finding in found.findings for reason in finding.reasons})
     because, proof = " or ".join(reasons), found.prove()
-    if proof is not None:
-        safe = proof.gain_after_lies is not None
-        return Ruling(Verdict.PROVEN, because, evidence=_evidence(name, proof), safe_after_lies=safe)
-    count = sum(finding.alike for finding in found.findings)
-    premises = (
-        ("coalitions", f"{count}, each bounded after everything that members may know"),
-        ("most gained", f"{_bound(subject, found.findings):.3g} of the gains from trade, which counts as nothing"),
-        ("derived", "twice, once in rational numbers"),
-    )
-    how = f"bounds by {because} (marketgame.mechanisms.deviations.bounds); lies pay, so that no certificate says more"
-    return Ruling(Verdict.PROVEN, because, theorem=how, premises=premises)
+    if proof is None:
+        return Ruling(Verdict.NOT_REFUTED, "bounds exclude gains, but no certificate could be derived")
+    safe = proof.gain_after_lies is not None
+    return Ruling(Verdict.PROVEN, because, evidence=_evidence(name, proof), safe_after_lies=safe)
 
 
 def _open(subject: Subject, found: Orders, deadline: Deadline) -> Ruling:

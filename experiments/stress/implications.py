@@ -2,8 +2,9 @@
 
 Whoever gains alone gains as a coalition of one, and nobody is left who could break what it does; what follows a lie may
 be obedience, and the truth is one of the reports. So a "no" to a narrow question is one to each wider question, with
-the same deviation, and a "yes" to a wide one is one to each narrower, with the same proof. Where nobody has a second
-type there is nothing to lie about, and what follows the truth is all there is.
+the same deviation, and a "yes" to a wide one is one to each narrower, with the same proof. A wide question shows the
+deviation by which most is gained of all that are known to break it. Where nobody has a second type there is nothing to
+lie about, and what follows the truth is all there is.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ def with_implied(known: Mapping[Question, Ruling], *, secrets: bool) -> dict[Que
     """
     found = dict(known)
     for wide, narrow in NARROWER.items():  # Narrow ones stand before wider ones that they settle.
-        broken = next((one for one in narrow if _is(found, one, Verdict.REFUTED)), None)
-        if broken is not None and not _is(found, wide, Verdict.REFUTED):
-            found[wide] = _following(found[broken], broken)
+        broken = [one for one in (wide, *narrow) if _is(found, one, Verdict.REFUTED)]
+        most = max(broken, key=lambda one: found[one].total_gain, default=wide)  # Its own comes first among equals.
+        if most is not wide:
+            found[wide] = _following(found[most], most)
     for wide, narrow in reversed(list(NARROWER.items())):
         for one in narrow:
             if _is(found, wide, Verdict.PROVEN) and not _is(found, one, Verdict.PROVEN):

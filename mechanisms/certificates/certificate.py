@@ -40,6 +40,11 @@ from marketgame.mechanisms.certificates.joint_misreport import (
     recomputed_joint_misreport,
     verify_joint_misreport,
 )
+from marketgame.mechanisms.certificates.joint_truth import (
+    JointTruthCertificate,
+    recomputed_joint_truth,
+    verify_joint_truth,
+)
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
 from marketgame.mechanisms.certificates.sampled_lie import (
     SampledLieCertificate,
@@ -60,6 +65,7 @@ type Certificate = (
     | HiddenRuinCertificate
     | MisreportCertificate
     | JointMisreportCertificate
+    | JointTruthCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | StabilityCertificate
@@ -86,6 +92,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         HiddenRuinCertificate: (verify_hidden_ruin, recomputed_hidden_ruin),
         MisreportCertificate: (verify_misreport, recomputed_misreport),
         JointMisreportCertificate: (verify_joint_misreport, recomputed_joint_misreport),
+        JointTruthCertificate: (verify_joint_truth, recomputed_joint_truth),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),

@@ -571,7 +571,8 @@ class Orders:
         by_member: that proves what is not listed in findings; none if nothing is proven so.
         unexamined: how many coalitions that were asked about were not looked at.
         deviations: improvements that were found.
-        prove: derives the certificate that no coalition gains; it returns none if that is not proven.
+        prove: derives the certificate that no coalition gains, after the truth alone where that is not best; it returns
+            none if that is not proven.
         everybody: whether all coalitions were examined.
         deterred: whether every coalition, examined or not, is provably kept from what is no internally consistent
             improvement of a single player.
@@ -594,7 +595,7 @@ def examine_orders(
     Args:
         examiner: of what.
         asked: about which coalitions.
-        truthful: whether truth is best, without which no certificate says that nobody gains.
+        truthful: whether truth is best; otherwise certificates are about what follows the truth alone.
         every: whether to look for improvements of every coalition, even where no answer depends on it.
         watch: is told of each coalition before it is examined.
 
@@ -615,7 +616,7 @@ def _toured(
         by_member=tour.by_member,
         unexamined=tour.unexamined,
         deviations=tuple(chain.from_iterable(map(_deviations, tour.findings.values()))),
-        prove=lambda: _stability(examiner, asked, tour) if proved and tour.nobody_gains else None,
+        prove=lambda: _stability(examiner, asked, tour, truthful=proved) if tour.nobody_gains else None,
         everybody=asked.complete and tour.unexamined == 0,
         deterred=tour.deterred,
     )
@@ -1069,20 +1070,21 @@ def _accepted(
     return FoundImprovement(agreement, certificate, kept) if verify(certificate).confirmed else None
 
 
-def _stability(examiner: Examiner, asked: Coalitions, tour: _Tour) -> StabilityCertificate:
-    """Return the certificate that no coalition gains that was asked about.
+def _stability(examiner: Examiner, asked: Coalitions, tour: _Tour, *, truthful: bool) -> StabilityCertificate:
+    """Return the certificate that no coalition gains that was asked about; it says nothing of lies if these may pay.
 
     Raises:
         UndecidableError: the second derivation does not say the same.
     """
     contract, rules, derived = examiner.contract, examiner.rules, examiner.derived
     if tour.by_member is not None:
-        proof = certify_stability_by_member(contract, rules, asked, derived)
+        proof = certify_stability_by_member(contract, rules, asked, derived, truthful=truthful)
     else:
         coalitions = list(asked)
         reactions = [examiner.reaction_to(one) for one in coalitions]
-        proof = certify_stability(contract, rules, coalitions, reactions, replace(derived, deadline=NO_DEADLINE))
-    if examiner.reaction_to(()) is None:
+        derived = replace(derived, deadline=NO_DEADLINE)
+        proof = certify_stability(contract, rules, coalitions, reactions, derived, truthful=truthful)
+    if truthful and examiner.reaction_to(()) is None:
         with suppress(DeadlinePassedError):
             proof = claiming_safety_after_lies(proof, examiner.deadline)
     verification = verify(proof)

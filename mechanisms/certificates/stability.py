@@ -1,13 +1,14 @@
 """Certificates that no coalition of a kind gains anything against a grand contract, whatever it does.
 
-Truth is best under the contract, and in everything that a coalition may know, a proven bound excludes that its members
-gain in total: neither a joint action nor a lottery over joint actions then improves upon the contract (Definition 6),
-with or without internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule
-is part of what is certified. The certificate is about all coalitions up to some size, and others that it names. It must
-hold a bound for each, or one for each player: by wealth a coalition with an outsider gains at most what its members
-could gain in sum, so that as many numbers as there are players stand for all of these coalitions. Where flows are
-executed out of deposits it may also claim that no lie of theirs gains that anything may follow. Verification needs
-nothing but economy, rules, contract and how outsiders react, and derives everything anew
+Truth is best under the contract, unless the certificate claims nothing of lies and speaks of what is done after the
+truth alone, and in everything that a coalition may know, a proven bound excludes that its members gain in total:
+neither a joint action nor a lottery over joint actions then improves upon the contract (Definition 6), with or without
+internal consistency. Where outsiders answer misquotes by a rule, the bound may rest on it, and the rule is part of what
+is certified. The certificate is about all coalitions up to some size, and others that it names. It must hold a bound
+for each, or one for each player: by wealth a coalition with an outsider gains at most what its members could gain in
+sum, so that as many numbers as there are players stand for all of these coalitions. Where flows are executed out of
+deposits it may also claim that no lie of theirs gains that anything may follow. Verification needs nothing but economy,
+rules, contract and how outsiders react, and derives everything anew
 (:mod:`marketgame.mechanisms.certificates.plain`).
 
 Source: Giraud and Rochon (2001), Definitions 4 to 8.
@@ -25,7 +26,7 @@ from marketgame.mechanisms.arrays import FloatArray, read_only
 from marketgame.mechanisms.certificates.plain.after_lies import largest_gain_after_lies
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.contract import PlainContract, stored_contract
-from marketgame.mechanisms.certificates.plain.incentives import LargestLie, largest_lie
+from marketgame.mechanisms.certificates.plain.incentives import largest_lie
 from marketgame.mechanisms.certificates.verification import NUMBER_TOLERANCE, Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.contracts.stated import StatedRecommendations
@@ -65,7 +66,8 @@ class StabilityCertificate:
         numeraire_transfers: of the contract, ``(R, N)``, numeraire.
         prices: of the grand contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are
             given.
-        misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell.
+        misreport_gain: the most that a type gains by a lie, numeraire; 0 if there is none to tell, and none if nothing
+            is claimed of lies, so that the claim is about what is done after the truth.
         largest: the claim is about all coalitions of up to so many players.
         named: larger coalitions that the claim is about too, ascending.
         bounds: one for each coalition that the claim is about, but those that have an outsider where the next is given.
@@ -80,7 +82,7 @@ class StabilityCertificate:
     rules: MarketRules
     numeraire_transfers: FloatArray
     prices: FloatArray | None
-    misreport_gain: float
+    misreport_gain: float | None
     largest: int
     named: tuple[Coalition, ...]
     bounds: tuple[CoalitionBound, ...]
@@ -100,6 +102,8 @@ def certify_stability(
     coalitions: Sequence[Coalition],
     reactions: Sequence[Reaction | None] | None = None,
     bounds: PlainBounds | None = None,
+    *,
+    truthful: bool = True,
 ) -> StabilityCertificate:
     """Return what is proven about coalitions one by one; whether it excludes gains is for `verify_stability` to say.
 
@@ -109,6 +113,7 @@ def certify_stability(
         coalitions: members ascending.
         reactions: how those outside each coalition answer misquotes; all play on if left out.
         bounds: against the contract under these rules, if some were derived before.
+        truthful: whether it is claimed, too, that truth is best.
 
     Raises:
         ValueError: the rules do not admit the contract, or a reaction cannot be stored.
@@ -118,11 +123,16 @@ def certify_stability(
     bounds = PlainBounds(PlainContract(contract, rules)) if bounds is None else bounds
     about = Coalitions.of(len(contract.economy.players), answered)
     found = tuple(_bound(bounds, coalition, reaction) for coalition, reaction in answered.items())
-    return _certificate(bounds, about, found)
+    return _certificate(bounds, about, found, truthful=truthful)
 
 
 def certify_stability_by_member(
-    contract: GrandContract, rules: MarketRules, about: Coalitions, bounds: PlainBounds | None = None
+    contract: GrandContract,
+    rules: MarketRules,
+    about: Coalitions,
+    bounds: PlainBounds | None = None,
+    *,
+    truthful: bool = True,
 ) -> StabilityCertificate:
     """Return what is proven about coalitions by the sum of what their members gain, however those outside react.
 
@@ -131,6 +141,7 @@ def certify_stability_by_member(
         rules: of its market.
         about: which coalitions.
         bounds: against the contract under these rules, if some were derived before.
+        truthful: whether it is claimed, too, that truth is best.
 
     Raises:
         ValueError: the rules do not admit the contract, or the bound by wealth is not proven under them.
@@ -140,11 +151,17 @@ def certify_stability_by_member(
         raise ValueError("neither the bound by wealth nor that by deposits is proven under the rules")
     everybody = tuple(range(about.players))
     found = (_bound(bounds, everybody, None),) if everybody in about else ()
-    return _certificate(bounds, about, found, read_only(np.array([float(one.gain) for one in bounds.by_member])))
+    gains = read_only(np.array([float(one.gain) for one in bounds.by_member]))
+    return _certificate(bounds, about, found, gains, truthful=truthful)
 
 
 def _certificate(
-    bounds: PlainBounds, about: Coalitions, found: tuple[CoalitionBound, ...], member_gains: FloatArray | None = None
+    bounds: PlainBounds,
+    about: Coalitions,
+    found: tuple[CoalitionBound, ...],
+    member_gains: FloatArray | None = None,
+    *,
+    truthful: bool,
 ) -> StabilityCertificate:
     contract = bounds.contract.contract
     return StabilityCertificate(
@@ -152,7 +169,7 @@ def _certificate(
         rules=bounds.contract.rules,
         numeraire_transfers=contract.numeraire_transfers,
         prices=contract.efficient.price,
-        misreport_gain=float(largest_lie(bounds.contract).gain),
+        misreport_gain=float(largest_lie(bounds.contract).gain) if truthful else None,
         largest=about.largest,
         named=about.named,
         bounds=found,
@@ -169,12 +186,12 @@ def recomputed_stability(certificate: StabilityCertificate) -> StabilityCertific
     """
     if certificate.gain_after_lies is not None:
         return claiming_safety_after_lies(recomputed_stability(replace(certificate, gain_after_lies=None)))
-    contract = stored_contract(certificate).contract
+    contract, truthful = stored_contract(certificate).contract, certificate.misreport_gain is not None
     if certificate.member_gains is not None:
-        return certify_stability_by_member(contract, certificate.rules, certificate.about)
+        return certify_stability_by_member(contract, certificate.rules, certificate.about, truthful=truthful)
     coalitions = [bound.coalition for bound in certificate.bounds]
     reactions = [bound.reaction for bound in certificate.bounds]
-    return certify_stability(contract, certificate.rules, coalitions, reactions)
+    return certify_stability(contract, certificate.rules, coalitions, reactions, truthful=truthful)
 
 
 def claiming_safety_after_lies(
@@ -198,14 +215,15 @@ def verify_stability(certificate: StabilityCertificate) -> Verification:
         return listed
     try:
         contract = stored_contract(certificate)
-        lie, bounds = largest_lie(contract), PlainBounds(contract)
+        bounds = PlainBounds(contract)
         found = [_verified(certificate, place, bounds) for place in range(len(certificate.bounds))]
         found.append(_verified_by_member(certificate, bounds))
         found.append(_verified_after_lies(certificate, contract))
+        found.append(_truthful(certificate, contract))
         doubts = tuple(contract.doubts())
     except (ValueError, ArithmeticError) as error:
         return Verification(failures=(f"the contract cannot be recomputed: {error}",))
-    return Verification.joined((Verification(failures=doubts), _truthful(certificate, lie), *found))
+    return Verification.joined((Verification(failures=doubts), *found))
 
 
 def _listed(certificate: StabilityCertificate) -> Verification:
@@ -227,7 +245,10 @@ def _listed(certificate: StabilityCertificate) -> Verification:
     )
 
 
-def _truthful(certificate: StabilityCertificate, lie: LargestLie) -> Verification:
+def _truthful(certificate: StabilityCertificate, contract: PlainContract) -> Verification:
+    if certificate.misreport_gain is None:
+        return Verification()
+    lie = largest_lie(contract)
     gain = float(lie.gain)
     return Verification.joined(
         (

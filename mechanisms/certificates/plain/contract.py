@@ -188,7 +188,12 @@ class PlainContract:
 
     def endowments(self, number: int) -> Table:
         """Return what everybody owns, ``[player][good]``, units."""
-        return [exact(self.kind(player, number).endowment) for player in range(len(self.economy.players))]
+        return [self._owned[player][kind] for player, kind in enumerate(self.profiles[number])]
+
+    @cached_property
+    def _owned(self) -> list[list[list[Fraction]]]:
+        """What each type owns, ``[player][type][good]``, units."""
+        return [[exact(kind.endowment) for kind in trader.types] for trader in self.economy.players]
 
     def holdings(self, number: int, reported: int | None = None) -> Table:
         """Return what everybody owns when the market opens, ``[player][good]``, units.

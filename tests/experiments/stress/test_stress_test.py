@@ -33,7 +33,7 @@ from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
 from marketgame.experiments.stress.restrictiveness import least_restrictive, restricts_at_least
 from marketgame.experiments.stress.result import Status, StressTest
-from marketgame.experiments.stress.ruling import Answered, Ruling
+from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
 from marketgame.experiments.stress.stressing import asked_of
 from marketgame.experiments.stress.words import NOT_ASKED, sentences
@@ -183,6 +183,29 @@ def test_what_follows_is_found_at_once_and_changes_nothing_that_is_settled(
                 assert implied[wide].verdict is NO
             if found.get(wide) is YES:
                 assert implied[each].verdict is YES
+
+
+GAINS = st.dictionaries(
+    st.sampled_from([*NARROWER, Question.ONE_LIAR, Question.ONE]), st.sampled_from([0.1, 2.0, 30.0])
+)
+
+
+@given(GAINS)
+def test_a_wide_question_shows_the_most_that_is_gained_of_all_that_breaks_it(gains: dict[Question, float]) -> None:
+    rulings = {
+        question: Ruling(NO, "drawn", total_gain=gain, evidence=Evidence(f"{question}.json", ""))
+        for question, gain in gains.items()
+    }
+    implied = with_implied(rulings, secrets=True)
+    for wide, narrow in NARROWER.items():
+        broken = [one for one in (wide, *narrow) if one in gains]
+        if broken:
+            most = max(broken, key=gains.__getitem__)
+            shown = implied[wide]
+            assert shown.total_gain == gains[most]
+            assert shown.follows_from is (None if gains[most] == gains.get(wide) else most)
+            # Its file is that of the answer that it follows from.
+            assert shown.evidence == rulings[shown.follows_from or wide].evidence
 
 
 def test_a_deadline_that_is_over_leaves_everything_unasked_and_the_same_folder_goes_on(

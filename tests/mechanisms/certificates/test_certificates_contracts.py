@@ -17,6 +17,7 @@ from marketgame.mechanisms.certificates.stability import (
     StabilityCertificate,
     certify_stability,
     certify_stability_by_member,
+    claiming_safety_after_lies,
 )
 from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.collusion.finite_games.extended_game import Concept
@@ -29,9 +30,9 @@ from marketgame.mechanisms.collusion.side_contracts.side_contract import (
 )
 from marketgame.mechanisms.contracts.communication_equilibrium import best_bundle, check_communication_equilibrium
 from marketgame.mechanisms.contracts.contract import check_contract, device_of
-from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule, grand_contract
 from marketgame.mechanisms.contracts.knowledge import commonly_known, information
-from marketgame.mechanisms.contracts.transfers import expected_externality_transfers
+from marketgame.mechanisms.contracts.transfers import contract_with_transfers, expected_externality_transfers
 from marketgame.mechanisms.deviations.situation import JointAction, obedient, situations, stacked
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
@@ -301,10 +302,31 @@ def stable() -> StabilityCertificate:
     return certify_stability(truthful(), WEALTH_RULES, all_coalitions())
 
 
+def test_where_lies_pay_a_proof_is_about_what_follows_the_truth_alone() -> None:
+    """Whoever pays the supporting price gains by a lie, and nothing by what it does after the truth."""
+    economy = random_economy(1, IndependentPrior([np.array([0.4, 0.6])] * 3), money=2000.0)
+    contract = contract_with_transfers(economy, TransferRule.NONE)
+    lying, about = certify_stability(contract, WEALTH_RULES, all_coalitions()), Coalitions(3, 3)
+    assert any("no type may gain by one" in failure for failure in verify(lying).failures)
+    silent = certify_stability(contract, WEALTH_RULES, all_coalitions(), truthful=False)
+    by_member = certify_stability_by_member(contract, WEALTH_RULES, about, truthful=False)
+    for proof in (silent, by_member):
+        assert proof.misreport_gain is None
+        assert verify(proof).confirmed
+        assert verify(recomputed(proof)).confirmed
+        assert claiming_safety_after_lies(proof).gain_after_lies is None
+        # To claim of lies what is not so, or to claim it after lies, is found out.
+        assert not verify(replace(proof, misreport_gain=0.0)).confirmed
+        assert not verify(replace(proof, gain_after_lies=0.0)).confirmed
+    wrong = replace(silent.bounds[3], total_gain=silent.bounds[3].total_gain + 0.01)
+    assert not verify(replace(silent, bounds=(*silent.bounds[:3], wrong, *silent.bounds[4:]))).confirmed
+
+
 def test_a_proof_of_stability_is_recomputed_from_economy_rules_and_transfers_alone() -> None:
     certificate = stable()
     assert verify(certificate).confirmed
     assert verify(recomputed(certificate)).confirmed
+    assert certificate.misreport_gain is not None
     wrong = replace(certificate, misreport_gain=certificate.misreport_gain + 1)
     assert [m.quantity for m in verify(wrong).mismatches] == ["misreport_gain"]
     for place, bound in enumerate(certificate.bounds):
