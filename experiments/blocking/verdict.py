@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
+import numpy as np
 import pandas as pd
 from rich.console import Console, Group
 
@@ -41,9 +42,12 @@ from marketgame.mechanisms.certificates.blocking import (
     certify_inhibition,
     certify_plan,
 )
+from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Feasibility, feasibility, stakes
+from marketgame.mechanisms.core.durability.examination import Refutation
+from marketgame.mechanisms.core.durability.search import NotRefuted, search_durability
 from marketgame.mechanisms.economies.coalitions import coalition_name
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
@@ -61,6 +65,8 @@ class BlockingVerdict(Printed):
         verdict: the plan or the proof, for mediators that know the types of those they invite.
         fine: the same for mediators that know everybody's; where the first is a plan, that plan.
         feasibility: of the file's mechanism; none without one.
+        durability: an alternative game that its members vote for in any case, or that none was found; none if it was
+            not asked for.
     """
 
     established: EstablishedGame
@@ -68,6 +74,7 @@ class BlockingVerdict(Printed):
     verdict: BlockingPlan | NoBlockingPlan
     fine: BlockingPlan | NoBlockingPlan
     feasibility: Feasibility | None
+    durability: NotRefuted | Refutation | None = None
 
     @property
     def game(self) -> CoalitionalGame:
@@ -109,6 +116,11 @@ class BlockingVerdict(Printed):
         return isinstance(self.fine, NoBlockingPlan)
 
     @property
+    def voted_out(self) -> bool:
+        """Whether an alternative game was found that its members vote for, whatever they believe about each other."""
+        return isinstance(self.durability, Refutation)
+
+    @property
     def feasible(self) -> bool:
         """Whether truth is best under the file's mechanism and its mediator expects no loss; stakes alone are not."""
         return self.feasibility is None or self.feasibility.feasible
@@ -125,12 +137,23 @@ class BlockingVerdict(Printed):
 
 
 def judge_blocking(
-    established: EstablishedGame, limits: CoalitionLimits, deadline: Deadline = NO_DEADLINE
+    established: EstablishedGame,
+    limits: CoalitionLimits,
+    deadline: Deadline = NO_DEADLINE,
+    *,
+    durable: bool = False,
 ) -> BlockingVerdict:
     """Return whether what a file establishes can be blocked.
 
+    Args:
+        established: what the file holds.
+        limits: which coalitions can form.
+        deadline: when time runs out.
+        durable: whether alternative games are tried, too.
+
     Raises:
-        ValueError: the file gives neither a mechanism nor an allocation, or the limits do not fit the game.
+        ValueError: the file gives neither a mechanism nor an allocation, or no mechanism whose durability could be
+            asked; or the limits do not fit the game.
         UnverifiedAnswerError: the answer fails its independent check.
         DeadlinePassedError: time ran out.
     """
@@ -141,11 +164,18 @@ def judge_blocking(
         omega, feasible = established.stakes, None
     else:
         raise ValueError("mechanism is missing; what is to be blocked must be given, as [mechanism] or [allocation]")
+    if durable and mechanism is None:
+        raise ValueError("mechanism is missing; only of a mechanism it can be asked whether it is durable")
     verdict = find_blocking_plan(game, omega, limits=limits, deadline=deadline)
     fine = verdict
     if isinstance(verdict, NoBlockingPlan):
         fine = find_blocking_plan(game, omega, support=Support.FINE, limits=limits, deadline=deadline)
-    return BlockingVerdict(established, omega, verdict, fine, feasible)
+    asked = (
+        None
+        if mechanism is None or not durable
+        else search_durability(game, mechanism, limits=limits, deadline=deadline)
+    )
+    return BlockingVerdict(established, omega, verdict, fine, feasible, asked)
 
 
 @undefined_raises
@@ -156,6 +186,7 @@ def block(
     links: Sequence[Link] = (),
     seconds: float | None = None,
     out: Path | str | None = None,
+    durable: bool = False,
 ) -> BlockingVerdict:
     """Return the most profitable plan against a game's mechanism or allocation, or the proof that there is none.
 
@@ -165,6 +196,7 @@ def block(
         links: pairs of players who can talk to each other; with any, only connected coalitions form.
         seconds: wall time allowed, reading the file included; no limit without it.
         out: folder in which to write the plan or the proof as a certificate, instead of those of an earlier call.
+        durable: whether to look, too, for games that one or two members vote for whatever they believe.
 
     Raises:
         InputError: the file is wrong, a link does not name two players, or the folder cannot be written.
@@ -179,9 +211,9 @@ def block(
     file = Path() if isinstance(of, EstablishedGame) else located(of)
     with nullcontext() if isinstance(of, EstablishedGame) else blamed_on(file):
         if out is None:
-            return judge_blocking(established, limits, deadline)
+            return judge_blocking(established, limits, deadline, durable=durable)
         with certificate_folder(file, Path(out)) as folder:
-            verdict = judge_blocking(established, limits, deadline)
+            verdict = judge_blocking(established, limits, deadline, durable=durable)
             write_certificate(verdict, folder)
             commit_certificates(folder, read.contents, file.parent)
     return verdict
@@ -189,6 +221,7 @@ def block(
 
 PLAN = "blocking-plan.json"
 PROOF = "no-blocking-plan.json"
+ALTERNATIVE = "not-durable.json"
 
 
 def blocking_certificate(verdict: BlockingVerdict) -> BlockingCertificate | InhibitionCertificate:
@@ -200,13 +233,16 @@ def blocking_certificate(verdict: BlockingVerdict) -> BlockingCertificate | Inhi
 
 
 def write_certificate(verdict: BlockingVerdict, folder: Writing) -> Path:
-    """Write the certificate of a verdict into a folder, and return where it will be.
+    """Write the certificate of a verdict into a folder, and return where it will be; also that of a refuted durability.
 
     Raises:
         InputError: the file cannot be written.
     """
     name = PLAN if verdict.blocked else PROOF
     save_certificate(blocking_certificate(verdict), folder.stage / name)
+    mechanism, refuted = verdict.established.mechanism, verdict.durability
+    if mechanism is not None and isinstance(refuted, Refutation):
+        save_certificate(DurabilityCertificate.of(verdict.game, mechanism, refuted), folder.stage / ALTERNATIVE)
     return folder.folder / name
 
 
@@ -271,7 +307,47 @@ def blocking_document(verdict: BlockingVerdict, certificate: Path | None = None)
             "largest_misreport_gain": verdict.largest_misreport_gain,
             "expected_cost": verdict.expected_cost,
         },
+        "durability": _durability_document(verdict, certificate),
         "certificate": None if certificate is None else str(certificate),
+    }
+
+
+def _durability_document(verdict: BlockingVerdict, certificate: Path | None) -> dict[str, Any] | None:
+    """Return which alternative game is voted for, or how many were tried of which none is; none if it was not asked."""
+    game, asked = verdict.game, verdict.durability
+    if asked is None:
+        return None
+    refuted = asked if isinstance(asked, Refutation) else None
+    return {
+        "refuted": refuted is not None,
+        "tried": len(asked.tried) if isinstance(asked, NotRefuted) else None,
+        "largest_coalition": min(2, len(game.players)),
+        "margin": None if refuted is None else refuted.margin,
+        "alternative": None if refuted is None else _alternative_document(game, refuted),
+        "certificate": None if refuted is None or certificate is None else str(certificate.with_name(ALTERNATIVE)),
+    }
+
+
+def _alternative_document(game: CoalitionalGame, refuted: Refutation) -> dict[str, Any]:
+    """Return an alternative game: what members' choices, counted from 0, lead to."""
+    alternative = refuted.alternative
+    names = [game.players[member] for member in alternative.coalition]
+    actions = game.actions[alternative.coalition].names
+    choices = np.ndindex(alternative.payments.shape[:-1])
+    return {
+        "coalition": names,
+        "outcomes": [
+            {
+                "choices": dict(zip(names, place, strict=True)),
+                "action": {
+                    action: float(odds)
+                    for action, odds in zip(actions, alternative.action_probability[place], strict=True)
+                    if odds > 0
+                },
+                "payment": dict(zip(names, alternative.payments[place].tolist(), strict=True)),
+            }
+            for place in choices
+        ],
     }
 
 
@@ -339,6 +415,8 @@ def print_verdict(verdict: BlockingVerdict, console: Console, certificate: Path 
     else:
         _print_proof(verdict, verdict.verdict, console)
     console.print(_what_was_searched(game, verdict.verdict.limits))
+    if verdict.durability is not None:
+        _print_durability(game, verdict.durability, console)
     if certificate is not None:
         console.print(f"To see it checked: marketgame replay {marked(str(certificate))}", soft_wrap=True)
 
@@ -386,6 +464,29 @@ def _print_proof(verdict: BlockingVerdict, proof: NoBlockingPlan, console: Conso
     console.print(multipliers_table(game, proof.virtual))
     missed = proof.residuals.largest
     console.print(f"Theorem 1's conditions, recomputed without the solver, are missed by {missed:.1e} at most.")
+
+
+def _print_durability(game: CoalitionalGame, asked: NotRefuted | Refutation, console: Console) -> None:
+    if isinstance(asked, NotRefuted):
+        console.print(
+            f"Not refuted: of {len(asked.tried)} alternative games for one or two members none is voted for in any "
+            "case. Others were not tried."
+        )
+        return
+    alternative = _alternative_document(game, asked)
+    console.print(
+        f"[bold]Not durable[/bold]: {marked(coalition_name(alternative['coalition']))} vote for another game, whatever "
+        f"they believe about each other and however it is played, by {number(asked.margin)} at least.\n"
+    )
+    rows = [
+        [
+            ", ".join(f"{name}: {choice}" for name, choice in one["choices"].items()),
+            ", ".join(f"{action} {number(odds)}" for action, odds in one["action"].items()),
+            ", ".join(f"{name} {number(paid)}" for name, paid in one["payment"].items()),
+        ]
+        for one in alternative["outcomes"]
+    ]
+    console.print(table("What choices lead to in it", ["choices", "action", "payment"], rows, texts=3))
 
 
 def _what_was_searched(game: CoalitionalGame, limits: CoalitionLimits) -> str:

@@ -30,6 +30,7 @@ from marketgame.mechanisms.certificates.blocking import BlockingCertificate, Inh
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
@@ -462,6 +463,7 @@ CERTIFICATES = (
         ),
         (CERTIFIES, "no-blocking-plan"),
     ),
+    Record(DurabilityCertificate, tag=(CERTIFIES, "not-durable")),
 )
 TAGS = {record.kind: record.tag[1] for record in CERTIFICATES if record.tag is not None}
 CONTENT = tagged(CERTIFICATES)

@@ -19,6 +19,7 @@ from marketgame.mechanisms.certificates.certificate import Certificate, recomput
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
@@ -122,6 +123,8 @@ def _subject(replay: Replay) -> dict[str, Any]:
         case FiniteAgreementCertificate() as agreed:
             members = [agreed.players[place] for place in agreed.coalition]
             about = {"coalition": members, "members": [*_told(agreed, replay)]}
+        case DurabilityCertificate(game=game, coalition=members):
+            about = {"coalition": [game.players[one] for one in members], "margin": _pair(replay, entry("margin"))}
         case stored:
             about = _market_subject(stored, replay)
     economy = {"economy": about.pop("economy")} if "economy" in about else {}
@@ -285,6 +288,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         FiniteAgreementCertificate: _print_finite_agreement,
         BlockingCertificate: _print_plan,
         InhibitionCertificate: _print_inhibition,
+        DurabilityCertificate: _print_durability,
     }
     printers[type(replay.certificate)](replay.certificate, replay, console)
     _print_findings(replay, console)
@@ -595,6 +599,13 @@ def _print_inhibition(_: InhibitionCertificate, replay: Replay, console: Console
     console.print("No blocking plan is tenable: conditions of Myerson's Theorem 1\n", style="bold")
     rows = {name: replay.both(entry("residuals", name)) for name in ("hydraulic", "negativity", "surplus")}
     _print_pairs("By how much they are missed", rows, 0.0, console)
+
+
+def _print_durability(stored: DurabilityCertificate, replay: Replay, console: Console) -> None:
+    members = members_named([stored.game.players[member] for member in stored.coalition])
+    console.print(f"{marked(members)} vote for another game, whatever they believe about each other\n", style="bold")
+    rows = {"margin": replay.both(entry("margin"))}
+    _print_pairs("By how much a condition of durability fails at least", rows, stored.margin, console)
 
 
 def _print_pairs(title: str, rows: Mapping[str, Pair], scale: float, console: Console) -> None:

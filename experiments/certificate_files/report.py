@@ -18,6 +18,7 @@ from marketgame.mechanisms.certificates.blocking import BlockingCertificate, Inh
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
+from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.certificates.finite_agreement import FiniteAgreementCertificate
 from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
@@ -85,7 +86,7 @@ def _section(place: int, name: str, replay: Replay) -> Section:
     return Section(f"claim-{place}", f"{place}. {heading}", [Words(verdict, strong=True), *told, facts, *rest])
 
 
-def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case for each kind
+def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each kind
     """Yield sentences that say what came of a certificate when it was played again."""
     again = replay.recomputed
     match again:
@@ -119,10 +120,20 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."
+        case BlockingCertificate() | InhibitionCertificate() | DurabilityCertificate():
+            yield _about_a_game(again)
+
+
+def _about_a_game(again: BlockingCertificate | InhibitionCertificate | DurabilityCertificate) -> str:
+    match again:
         case BlockingCertificate():
-            yield f"Played again, the mediator who invites players away expects to earn {number(float(again.profit))}."
+            return f"Played again, the mediator who invites players away expects to earn {number(float(again.profit))}."
         case InhibitionCertificate():
-            yield "The weights that prove that no blocking plan earns anything were checked again, one condition each."
+            return "The weights that prove that no blocking plan earns anything were checked again, one condition each."
+        case DurabilityCertificate():
+            members = members_named([again.game.players[one] for one in again.coalition])
+            margin = number(float(again.margin))
+            return f"It was proved again that {members} vote for another game, by {margin} at least."
 
 
 def _played(

@@ -45,12 +45,19 @@ def command(
     seconds: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Wall time allowed; no limit without it.")
     ] = None,
+    durable: Annotated[
+        bool,
+        typer.Option(
+            "--durable",
+            help="Also look for a game that one or two members vote for, whatever they believe about each other.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Find the most profitable blocking plan against a game's mechanism or allocation, or prove there is none.
 
     With --out either is written as a certificate that `marketgame replay` checks. The exit code is 1 if the plan is
-    blocked, 0 if it is inhibitive, and 3 if the time allowed was too short to know.
+    blocked or, where that is asked, not durable; 0 if not, and 3 if the time allowed was too short to know.
     """
     # The time allowed is that of the whole call, reading the file included.
     deadline = Deadline.after(seconds)
@@ -59,12 +66,12 @@ def command(
     limits = coalition_limits(established.game, largest, link)
     with nullcontext() if out is None else certificate_folder(file, out) as folder:
         with blamed_on(file), in_progress("looking for a blocking plan"):
-            verdict = judge_blocking(established, limits, deadline)
+            verdict = judge_blocking(established, limits, deadline, durable=durable)
         certificate = None
         if folder is not None:
             certificate = write_certificate(verdict, folder)
             commit_certificates(folder, read.contents, file.parent)
     shown = partial(print_verdict, verdict, certificate=certificate)
     print_answer(lambda: blocking_document(verdict, certificate), shown, json=json)
-    if verdict.blocked:
+    if verdict.blocked or verdict.voted_out:
         raise typer.Exit(ExitCode.NO)

@@ -22,6 +22,8 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.published import PublishedInput, at
 
 STATED = TypeAdapter(list[PublishedInput])
+# Commands that write to a folder even if none is named.
+WRITING = ("certify", "stress")
 # A command may answer no, or that it does not know, and says why in its document.
 ANSWERED = (ExitCode.DONE, ExitCode.NO, ExitCode.NO_ANSWER)
 
@@ -104,8 +106,11 @@ def _document(command: str, file: Path, options: Sequence[str]) -> Any:
     called = import_module(f"marketgame.experiments.commands.{command}").command
     told, remarks = StringIO(), StringIO()
     with TemporaryDirectory() as folder, redirect_stdout(told), redirect_stderr(remarks):
-        out = ["--out", str(Path(folder, "certificates"))] if command == "certify" else []
-        code = invoke(called, f"marketgame {command}", [str(file), "--json", *options, *out])
+        # What would be written beside the user's own runs is not kept.
+        out = ["--out", str(Path(folder, "out"))] if command in WRITING else []
+        # One process starts no others, which takes longer than what is asked here.
+        alone = ["--workers", "1"] if command == "stress" and "--workers" not in options else []
+        code = invoke(called, f"marketgame {command}", [str(file), "--json", *options, *alone, *out])
     if code not in ANSWERED or not told.getvalue():
         raise InputError(remarks.getvalue().strip().removeprefix("error: ") or f"{command} ended with {code}")
     return json.loads(told.getvalue())

@@ -70,7 +70,7 @@ def _known(value: object, validate: Callable[[object], Known]) -> Known:
 class PublishedInput(InputModel):
     """Something that is known, and how to check it."""
 
-    command: Literal["solve", "block", "core", "certify"] = Field(description="which command answers it")
+    command: Literal["solve", "block", "core", "certify", "stress"] = Field(description="which command answers it")
     options: list[Annotated[str, Field(min_length=1)]] = Field([], description="options, one word each")
     key: Annotated[str, AfterValidator(_path)] = Field(
         description="where the value stands in the command's answer with --json: keys and places, as in "

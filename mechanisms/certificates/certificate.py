@@ -25,6 +25,11 @@ from marketgame.mechanisms.certificates.counted_stability import (
     verify_counted_stability,
 )
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate, recomputed_deviation, verify_deviation
+from marketgame.mechanisms.certificates.durability import (
+    DurabilityCertificate,
+    recomputed_durability,
+    verify_durability,
+)
 from marketgame.mechanisms.certificates.finite_agreement import (
     FiniteAgreementCertificate,
     recomputed_agreement,
@@ -73,6 +78,7 @@ type Certificate = (
     | FiniteAgreementCertificate
     | BlockingCertificate
     | InhibitionCertificate
+    | DurabilityCertificate
 )
 """What can be stored and verified."""
 
@@ -87,6 +93,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
             verify_inhibition,
             lambda one: certify_inhibition(one.game, one.stakes, one.virtual, one.support, one.limits),
         ),
+        DurabilityCertificate: (verify_durability, recomputed_durability),
         DeviationCertificate: (verify_deviation, recomputed_deviation),
         SideContractCertificate: (verify_side_contract, recomputed_side_contract),
         HiddenRuinCertificate: (verify_hidden_ruin, recomputed_hidden_ruin),

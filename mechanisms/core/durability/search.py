@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.blocking.coalition_limits import ALL_COALITIONS, CoalitionLimits
 from marketgame.mechanisms.coalitional_games.at_stake import at_stake
 from marketgame.mechanisms.coalitional_games.game import Coalition, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
@@ -20,6 +21,7 @@ from marketgame.mechanisms.core.durability.examination import (
     examine_alternative,
 )
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, Status
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
 FEE = 1e-3
 """What the blocking mediator keeps in the alternatives tried, relative to what the coalition can gain by them."""
@@ -71,27 +73,33 @@ USUAL_SEARCH = AlternativeSearch()
 
 
 def search_durability(
-    game: CoalitionalGame, mechanism: Mechanism, search: AlternativeSearch = USUAL_SEARCH
+    game: CoalitionalGame,
+    mechanism: Mechanism,
+    search: AlternativeSearch = USUAL_SEARCH,
+    limits: CoalitionLimits = ALL_COALITIONS,
+    deadline: Deadline = NO_DEADLINE,
 ) -> NotRefuted | Refutation:
     """Try alternative games of one and two players against a mechanism.
 
-    Tried are, for every coalition: the direct mechanism of its own that would please all its types most, each of its
-    actions with several divisions of the gains, and random games.
+    Tried are, for every coalition that can form: the direct mechanism of its own that would please all its types most,
+    each of its actions with several divisions of the gains, and random games.
 
     Returns:
         The first alternative found that refutes durability, or how all that were tried fail.
 
     Raises:
         ValueError: the mechanism does not fit the game.
+        DeadlinePassedError: time ran out between two alternatives.
 
     Source:
         Myerson (2006), section 10; of core mechanisms Theorem 4 says that none is found.
     """
     generator = np.random.default_rng(search.seed)
-    coalitions = tuple(coalition for coalition in game.coalitions if len(coalition) <= 2)
+    coalitions = tuple(one for one in game.coalitions if len(one) <= 2 and limits.admit(one))
     tried = []
     for coalition in coalitions:
         for alternative in _alternatives(game, mechanism, coalition, search, generator):
+            deadline.check()
             outcome = examine_alternative(game, mechanism, alternative)
             if isinstance(outcome, Refutation):
                 return outcome

@@ -85,6 +85,47 @@ def test_a_proof_about_some_coalitions_says_so_and_proves_nothing_about_all(mark
     assert marketgame("replay", certificate).code == 1
 
 
+def test_an_alternative_that_is_voted_for_is_written_confirmed_and_refused_once_it_is_tampered_with(
+    marketgame: Call, tmp_path: Path
+) -> None:
+    case = ("block", "example:holmstrom-myerson-1983-dictator", "--durable")
+    found = one_document(marketgame(*case, "--out", tmp_path / "out", "--json"))["durability"]
+    assert found["refuted"]
+    # A stronger alternative than the one that the file derives, of which some condition fails by less than 1.
+    assert 0.9 < found["margin"] < 1.5
+    certificate = Path(found["certificate"])
+    replayed = one_document(marketgame("replay", certificate, "--json"))
+    assert (replayed["confirmed"], replayed["certifies"], replayed["coalition"]) == (
+        True,
+        "not-durable",
+        ["one", "two"],
+    )
+    document = json.loads(certificate.read_text(encoding="utf-8"))
+    content = document["content"]
+    for change in (
+        {"margin": content["margin"] + 0.01},
+        {"margin": 0.0},
+        {"coalition": [1, 0]},
+        {"coalition": [0]},
+        # Paid one in place of nearly two, type 1b is where it was, and 2b may be promised nothing.
+        {"paid": [[[payment[0] - 1.5, payment[1] + 1.5] for payment in row] for row in content["paid"]]},
+        # What is to replace the decision of one is that decision's opposite.
+        {"offered": [[odds[::-1] for odds in row] for row in content["offered"]], "margin": 5.0},
+    ):
+        forged = document | {"content": content | change}
+        certificate.write_text(json.dumps(forged | {"sha256": content_hash(forged)}), encoding="utf-8")
+        assert marketgame("replay", certificate).code in {1, 2}, change
+
+
+def test_only_coalitions_that_can_form_vote_and_only_a_mechanism_is_voted_on(marketgame: Call) -> None:
+    case = ("block", "example:holmstrom-myerson-1983-dictator", "--durable", "--json")
+    assert one_document(marketgame(*case))["durability"]["refuted"] is True
+    alone = marketgame(*case, "--largest", 1)
+    assert (one_document(alone)["durability"]["refuted"], alone.code) == (False, 0)
+    assert one_document(marketgame("block", EQUITABLE, "--json"))["durability"] is None
+    assert "Not durable" in marketgame(*case[:-1]).out
+
+
 def test_a_certificate_replaces_that_of_an_earlier_call_and_nothing_else(marketgame: Call, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert marketgame("block", EQUAL_GAINS, "--out", out).code == 1

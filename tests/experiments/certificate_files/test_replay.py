@@ -29,9 +29,12 @@ from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_bl
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
 from marketgame.mechanisms.certificates.certificate import Certificate, verify
 from marketgame.mechanisms.certificates.deviation import certify_deviation
+from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.coalitional_games.mechanism import stakes
 from marketgame.mechanisms.contracts.grand_contract import grand_contract
+from marketgame.mechanisms.core.durability.examination import Refutation
+from marketgame.mechanisms.core.durability.search import AlternativeSearch, search_durability
 from marketgame.mechanisms.deviations.situation import situation_of
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
@@ -105,6 +108,14 @@ def of_no_plan() -> Certificate:
     return certify_inhibition(established.game, omega, proof.virtual)
 
 
+def of_a_vote() -> Certificate:
+    established = load_game(GAMES.parent / "cases" / "holmstrom-myerson-1983-dictator.toml")
+    assert established.mechanism is not None
+    found = search_durability(established.game, established.mechanism, AlternativeSearch(games=0))
+    assert isinstance(found, Refutation)
+    return DurabilityCertificate.of(established.game, established.mechanism, found)
+
+
 # Some take a search to make; nothing changes them.
 MADE: dict[str, Callable[[], Certificate]] = {
     "lottery": of_a_lottery,
@@ -120,6 +131,7 @@ MADE: dict[str, Callable[[], Certificate]] = {
     "complements": of_complements,
     "plan": of_a_plan,
     "no plan": of_no_plan,
+    "vote": of_a_vote,
     "stability against wary outsiders": stable_against_wary_outsiders,
     "deviation against arbitrageurs": a_short_sale_against_arbitrageurs,
     "side-contract against arbitrageurs": an_agreement_against_arbitrageurs,

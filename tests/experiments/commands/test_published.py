@@ -68,7 +68,7 @@ def test_the_command_lists_and_checks_and_exits_with_1_where_a_statement_does_no
     [
         (
             'command = "sovle"',
-            ("published[0].command is 'sovle'", "solve, block, core, certify; did you mean 'solve'?"),
+            ("published[0].command is 'sovle'", "solve, block, core, certify, stress; did you mean 'solve'?"),
         ),
         ('key = "a..b"', ("published[0].key is 'a..b'", "be a path into the answer")),
         ('key = "list[x]"', ("published[0].key is 'list[x]'", "be a path into the answer")),
