@@ -26,6 +26,7 @@ from marketgame.experiments.certificate_files.forms import (
 )
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
+from marketgame.mechanisms.blocking.severance_range import BlockedRange
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
@@ -37,6 +38,7 @@ from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCer
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
@@ -270,6 +272,7 @@ REACTION = optional(Form(ANY_REACTION.annotation, _reaction, ANY_REACTION.write)
 BOUND = Record(
     CoalitionBound, (Key("coalition", form=COALITION), "reason", "total_gain", Key("reaction", form=REACTION))
 )
+RANGE = Record(BlockedRange)
 PART = Record(PartBound, (Key("members", form=COALITION), "gain"))
 
 for layout in (
@@ -464,6 +467,11 @@ CERTIFICATES = (
         (CERTIFIES, "no-blocking-plan"),
     ),
     Record(DurabilityCertificate, tag=(CERTIFIES, "not-durable")),
+    Record(
+        SeveranceCertificate,
+        ("game", "earned", Key("bound", default=None), Key("ranges", form=listed(RANGE.form, maybe_none=True))),
+        (CERTIFIES, "severance"),
+    ),
 )
 TAGS = {record.kind: record.tag[1] for record in CERTIFICATES if record.tag is not None}
 CONTENT = tagged(CERTIFICATES)

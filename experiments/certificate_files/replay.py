@@ -26,6 +26,7 @@ from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCer
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.verification import Verification
@@ -125,6 +126,8 @@ def _subject(replay: Replay) -> dict[str, Any]:
             about = {"coalition": members, "members": [*_told(agreed, replay)]}
         case DurabilityCertificate(game=game, coalition=members):
             about = {"coalition": [game.players[one] for one in members], "margin": _pair(replay, entry("margin"))}
+        case SeveranceCertificate():
+            about = {"bound": replay.certificate.bound, "ranges": len(replay.certificate.ranges)}
         case stored:
             about = _market_subject(stored, replay)
     economy = {"economy": about.pop("economy")} if "economy" in about else {}
@@ -289,6 +292,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         BlockingCertificate: _print_plan,
         InhibitionCertificate: _print_inhibition,
         DurabilityCertificate: _print_durability,
+        SeveranceCertificate: _print_severance,
     }
     printers[type(replay.certificate)](replay.certificate, replay, console)
     _print_findings(replay, console)
@@ -606,6 +610,18 @@ def _print_durability(stored: DurabilityCertificate, replay: Replay, console: Co
     console.print(f"{marked(members)} vote for another game, whatever they believe about each other\n", style="bold")
     rows = {"margin": replay.both(entry("margin"))}
     _print_pairs("By how much a condition of durability fails at least", rows, stored.margin, console)
+
+
+def _print_severance(stored: SeveranceCertificate, _: Replay, console: Console) -> None:
+    which = (
+        "No severance whatever" if stored.bound is None else f"No severance that costs less than {number(stored.bound)}"
+    )
+    console.print(f"{which} keeps coalitions from being led away\n", style="bold")
+    count = len(stored.ranges)
+    if count:
+        console.print(f"A plan for each of {count} range(s) of promises was played at both ends of its range.\n")
+    else:
+        console.print("Somebody expects less than it gets alone, and leaves whatever is promised.\n")
 
 
 def _print_pairs(title: str, rows: Mapping[str, Pair], scale: float, console: Console) -> None:

@@ -25,6 +25,7 @@ from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCer
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.economies.economy import Economy
@@ -120,14 +121,21 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each 
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."
-        case BlockingCertificate() | InhibitionCertificate() | DurabilityCertificate():
+        case BlockingCertificate() | InhibitionCertificate() | DurabilityCertificate() | SeveranceCertificate():
             yield _about_a_game(again)
 
 
-def _about_a_game(again: BlockingCertificate | InhibitionCertificate | DurabilityCertificate) -> str:
+def _about_a_game(
+    again: BlockingCertificate | InhibitionCertificate | DurabilityCertificate | SeveranceCertificate,
+) -> str:
     match again:
         case BlockingCertificate():
             return f"Played again, the mediator who invites players away expects to earn {number(float(again.profit))}."
+        case SeveranceCertificate():
+            less = (
+                "no severance whatever" if again.bound is None else f"no severance of less than {number(again.bound)}"
+            )
+            return f"Played again for every range of promises, {less} keeps coalitions from being led away."
         case InhibitionCertificate():
             return "The weights that prove that no blocking plan earns anything were checked again, one condition each."
         case DurabilityCertificate():

@@ -10,6 +10,7 @@ no plan is tenable against them.
 | what a coalition can gain by leaving | M section 4 | `opportunities` |
 | a plan and its tenability | M (9)-(12) | `plan` |
 | the most profitable plan | M (9)-(12) | `search` |
+| a plan against every severance of a range | M (10), (11), (18); ours | `severance_range` |
 | weights and multipliers that prove there is none | M Theorem 1, (17) | `proof` |
 
 Source:

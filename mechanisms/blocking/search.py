@@ -121,7 +121,7 @@ def find_blocking_plan(
         Myerson (2006), program (15) and Theorem 1.
     """
     omega = finite_array("stakes", stakes, (len(game.profiles), len(game.players)))
-    market, unit = _market(game, omega, support, limits, deadline)
+    market, unit = leaving_market(game, omega, support, limits, deadline)
     decisive = _Master(game, market, unit, None)
     solution = decisive.solve(deadline, enough=PLAINLY_PROFITABLE)
     if solution.objective <= NEGLIGIBLE and not _earns(replay(game, omega, *decisive.read(solution))):
@@ -156,7 +156,7 @@ def _earns(played: Tenability) -> bool:
     return played.tenable() and played.sure_profit > NEGLIGIBLE * played.scale
 
 
-def _market(
+def leaving_market(
     game: CoalitionalGame, stakes: FloatArray, support: Support, limits: CoalitionLimits, deadline: Deadline
 ) -> tuple[list[Opportunities], float]:
     """Return what coalitions gain by leaving, ruinous actions tempered, and what is at stake, money."""

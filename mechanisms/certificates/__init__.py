@@ -16,6 +16,7 @@
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
 | `DurabilityCertificate` | members vote for another game in any case | weak duality (M, section 10) |
+| `SeveranceCertificate` | no severance, or none that is cheaper, keeps coalitions | a plan for each range of promises |
 
 SS is Shapley and Shubik (1977), RSW is Rustichini, Satterthwaite and Williams (1994).
 

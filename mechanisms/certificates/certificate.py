@@ -56,6 +56,11 @@ from marketgame.mechanisms.certificates.sampled_lie import (
     recomputed_sampled_lie,
     verify_sampled_lie,
 )
+from marketgame.mechanisms.certificates.severance import (
+    SeveranceCertificate,
+    recomputed_severance,
+    verify_severance,
+)
 from marketgame.mechanisms.certificates.side_contract import (
     SideContractCertificate,
     recomputed_side_contract,
@@ -79,6 +84,7 @@ type Certificate = (
     | BlockingCertificate
     | InhibitionCertificate
     | DurabilityCertificate
+    | SeveranceCertificate
 )
 """What can be stored and verified."""
 
@@ -94,6 +100,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
             lambda one: certify_inhibition(one.game, one.stakes, one.virtual, one.support, one.limits),
         ),
         DurabilityCertificate: (verify_durability, recomputed_durability),
+        SeveranceCertificate: (verify_severance, recomputed_severance),
         DeviationCertificate: (verify_deviation, recomputed_deviation),
         SideContractCertificate: (verify_side_contract, recomputed_side_contract),
         HiddenRuinCertificate: (verify_hidden_ruin, recomputed_hidden_ruin),

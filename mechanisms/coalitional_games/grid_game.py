@@ -1,8 +1,8 @@
-r"""The coalitional game of an exchange economy whose goods change hands in equal parts only.
+r"""The coalitional game of an exchange economy whose goods change hands in some divisions only.
 
 A coalition S can divide what its members own: each good is cut in equal parts, and every way to hand the parts
-out is a joint action. Utilities are gains over consuming one's own endowment, so a player alone gets zero from
-keeping what it has; the numeraire changes hands by side-payments.
+out is a joint action; so are further divisions that are named. Utilities are gains over consuming one's own
+endowment, so a player alone gets zero from keeping what it has; the numeraire changes hands by side-payments.
 
 Source:
     Myerson (2006), section 2, where an exchange economy is the leading example of balancedness.
@@ -10,8 +10,10 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import combinations, product
 from math import comb
+from types import MappingProxyType
 
 import numpy as np
 
@@ -22,10 +24,19 @@ from marketgame.mechanisms.economies.economy import Economy
 
 # Beyond this many joint actions of one coalition, pricing divisible goods is the better way.
 MOST_ACTIONS = 100_000
+NOTHING_FURTHER: Mapping[Coalition, FloatArray] = MappingProxyType({})
 
 
-def game_on_grid(economy: Economy, parts: int) -> CoalitionalGame:
+def game_on_grid(
+    economy: Economy, parts: int, further: Mapping[Coalition, FloatArray] = NOTHING_FURTHER
+) -> CoalitionalGame:
     """Return the coalitional game in which each good is handed out in equal parts.
+
+    Args:
+        economy: whose goods are handed out.
+        parts: how many.
+        further: divisions of what some coalitions own that are joint actions too, whatever parts they are, goods
+            without the numeraire, ``(C, S, L - 1)`` each, units of each good.
 
     Returns:
         The game; an action is named by the quantities the members get, in their order.
@@ -34,22 +45,41 @@ def game_on_grid(economy: Economy, parts: int) -> CoalitionalGame:
         ValueError: types are correlated, an endowment depends on its player's type, parts is below 1, or a
             coalition would have too many actions.
     """
+    players = range(len(economy.players))
+    largest = comb(parts + len(players) - 1, len(players) - 1) ** economy.valuations.goods
+    if parts < 1 or largest > MOST_ACTIONS:
+        raise ValueError(f"{parts} parts make {largest} joint actions; from 1 part to {MOST_ACTIONS} actions fit")
+    return _game(economy, further, lambda coalition: grid_bundles(economy, coalition, parts))
+
+
+def game_of_divisions(economy: Economy, divisions: Mapping[Coalition, FloatArray]) -> CoalitionalGame:
+    """Return the coalitional game in which coalitions keep what they own, or divide it in one of some ways.
+
+    Args:
+        economy: whose goods are divided.
+        divisions: of some coalitions, goods without the numeraire, ``(C, S, L - 1)`` each, units of each good.
+
+    Raises:
+        ValueError: types are correlated, or an endowment depends on its player's type.
+    """
+    return _game(economy, divisions, lambda coalition: _owned(economy, coalition)[None])
+
+
+def _game(
+    economy: Economy, further: Mapping[Coalition, FloatArray], usual: Callable[[Coalition], FloatArray]
+) -> CoalitionalGame:
     if not economy.prior.independent:
         raise ValueError("types are correlated; a coalitional game needs independent types")
     differing = endowments_depend_on_types(economy)
     if differing:
         raise ValueError(f"the endowment of {', '.join(differing)} depends on its type; it must not")
     players = range(len(economy.players))
-    goods = economy.valuations.goods
-    largest = comb(parts + len(players) - 1, len(players) - 1) ** goods
-    if parts < 1 or largest > MOST_ACTIONS:
-        raise ValueError(f"{parts} parts make {largest} joint actions; from 1 part to {MOST_ACTIONS} actions fit")
     coalitions = [coalition for size in range(1, len(players) + 1) for coalition in combinations(players, size)]
     return CoalitionalGame(
         economy.player_names,
         tuple(tuple(kind.name for kind in player.types) for player in economy.players),
         tuple(economy.prior.marginal(player) for player in players),
-        {coalition: _actions(economy, coalition, parts) for coalition in coalitions},
+        {coalition: _actions(economy, coalition, usual(coalition), further.get(coalition)) for coalition in coalitions},
     )
 
 
@@ -59,17 +89,25 @@ def grid_bundles(economy: Economy, coalition: Coalition, parts: int) -> FloatArr
     Returns:
         Goods without the numeraire, ``(C, S, L - 1)``, units of each good.
     """
-    owned = economy.endowment_table[economy.first_rows[list(coalition)], :-1]
+    owned = _owned(economy, coalition)
     shares = _divisions(len(coalition), parts) / parts
     choices = product(range(len(shares)), repeat=owned.shape[-1])
     return np.array([np.stack([shares[c] for c in choice], axis=-1) for choice in choices]) * owned.sum(axis=0)
 
 
-def _actions(economy: Economy, coalition: Coalition, parts: int) -> ActionSet:
-    """Return every division of what a coalition owns, with the members' gains at every profile."""
-    owned = economy.endowment_table[economy.first_rows[list(coalition)], :-1]
-    bundles = grid_bundles(economy, coalition, parts)
-    names = [" ".join("/".join(f"{q:g}" for q in bundle) for bundle in division) for division in bundles]
+def _owned(economy: Economy, coalition: Coalition) -> FloatArray:
+    """Return what the members own, goods without the numeraire, ``(S, L - 1)``, units of each good."""
+    owned: FloatArray = economy.endowment_table[economy.first_rows[list(coalition)], :-1]
+    return owned
+
+
+def _actions(economy: Economy, coalition: Coalition, usual: FloatArray, further: FloatArray | None) -> ActionSet:
+    """Return divisions of what a coalition owns, with the members' gains at every profile."""
+    owned = _owned(economy, coalition)
+    named = {_name(division, ".6g"): division for division in usual}
+    for division in () if further is None else further:
+        named.setdefault(_name(division, ".17g"), division)
+    names, bundles = list(named), np.array(list(named.values()))
     rows = economy.rows(economy.profiles)[:, list(coalition)].T
     everyone = np.broadcast_to(rows, (len(bundles), *rows.shape))
     received = np.broadcast_to(bundles[:, :, None, :], (*everyone.shape, owned.shape[-1]))
@@ -77,6 +115,11 @@ def _actions(economy: Economy, coalition: Coalition, parts: int) -> ActionSet:
     table = economy.valuations
     gains = table.value(everyone, table.dispose(everyone, received)) - table.value(everyone, own)
     return ActionSet(tuple(names), gains)
+
+
+def _name(division: FloatArray, digits: str) -> str:
+    """Return what the members get, in their order."""
+    return " ".join("/".join(f"{q:{digits}}" for q in bundle) for bundle in division)
 
 
 def _divisions(members: int, parts: int) -> FloatArray:

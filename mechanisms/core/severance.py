@@ -6,7 +6,8 @@ For utilities :math:`g_i(t)` of the mechanism and severance :math:`\varepsilon_i
           + \sum_r \alpha_i(t_i | r) \big(\omega_i(t) - \omega_i(t_{-i}, r)\big), \qquad \omega = g - \varepsilon.
 
 The relaxation has a copy of a player's severance for each of its multipliers and weights, tied by the hydraulic
-equations, as in ``relaxation``; the search linearises the products.
+equations, as in ``relaxation``; the search linearises the products. Severance may be promised at every profile of
+reports, as in the paper, or to each type whatever others report, as in scenarios; then it is a variable of the type.
 
 Source:
     Myerson (2006), equation (13), Theorems 1 and 3.
@@ -32,6 +33,7 @@ from marketgame.mechanisms.linear_program import (
     RESIDUAL_LIMIT,
     Block,
     LinearProgram,
+    Selection,
     Sense,
     Status,
     infeasibility_margin,
@@ -72,8 +74,10 @@ class Choice:
 class SeveranceChoice:
     """Chooses severance for one mechanism, whose incentive constraints and expected budget hold."""
 
-    def __init__(self, game: CoalitionalGame, mechanism: Mechanism, variant: CoreVariant) -> None:
-        self._game, self._variant = game, variant
+    def __init__(
+        self, game: CoalitionalGame, mechanism: Mechanism, variant: CoreVariant, *, by_type: bool = False
+    ) -> None:
+        self._game, self._variant, self._by_type = game, variant, by_type
         self._pairs = TypePairs(game)
         self._market = leaving_opportunities(game, variant.support, variant.limits)
         self._unit = at_stake(game).unit
@@ -122,6 +126,10 @@ class SeveranceChoice:
             return None
         return reached.severance * self._unit, self._pairs.virtual_weights(reached.multipliers)
 
+    def multipliers(self, virtual: VirtualWeights) -> FloatArray:
+        """Return the multipliers of a proof in one row, ``(J,)``, those of which the search may make use."""
+        return np.minimum(self._pairs.multipliers(virtual), self._largest)
+
     def _pretences(self) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
         """Return every pair of types, every profile with its told type, and the profile with its true type."""
         pairs, profiles = self._pairs, self._game.profiles
@@ -144,21 +152,27 @@ class SeveranceChoice:
     def _state(self) -> None:
         """State the program that the search linearises."""
         program = self._program
-        self._multiplier, _, self._severance, virtual = self._state_common(program)
+        self._multiplier, _, self._severance, virtual = self._state_common(program, by_type=self._by_type)
         self._shortfall = program.variables("shortfall", objective=PENALTY)
-        self._definition = program.constraints("virtual stake", dict(self._severance.dimensions), equal_to=0.0)
+        self._definition = program.constraints("virtual stake", dict(virtual.variables.dimensions), equal_to=0.0)
         program.add(self._definition, virtual.variables, 1 / self._game.probability[:, None])
         # Virtual utility of a constant is the constant, so raising every stake raises every virtual stake.
         program.add(self._definition, self._shortfall, -1.0)
 
-    def _state_common(self, program: LinearProgram) -> tuple[Block, Block, Block, VirtualStakes]:
+    def _state_common(
+        self, program: LinearProgram, *, by_type: bool = False
+    ) -> tuple[Block, Block, Block, VirtualStakes]:
         """State multipliers, weights, severance and virtual stakes that leave no coalition a surplus."""
         game, pairs = self._game, self._pairs
         multiplier = program.variables("multiplier", {"pair": pairs.size}, upper=self._largest)
         weight = program.variables("weight", {"type": pairs.types.size})
         pairs.state_hydraulics(program, multiplier, weight)
         shape = {"profile": len(game.profiles), "player": len(game.players)}
-        severance = program.variables("severance", shape, objective=game.probability[:, None])
+        severance = (
+            program.variables("severance", {"type": pairs.types.size}, objective=pairs.probability)
+            if by_type
+            else program.variables("severance", shape, objective=game.probability[:, None])
+        )
         virtual = VirtualStakes(program, game, pairs, self._unit)
         for part in self._market:
             virtual.state_blocking(part, multiplier)
@@ -204,6 +218,10 @@ class SeveranceChoice:
         ]
         return np.concatenate(expected) - alone
 
+    def _at_profiles(self, severance: FloatArray) -> FloatArray:
+        """Return severance as it was stated, at every profile, ``(P, N)``."""
+        return severance[self._pairs.types.offset + self._game.profiles] if self._by_type else severance
+
     def _difference(self, values: FloatArray) -> FloatArray:
         """Return values ``(P, N)`` at the told type less those at the true type, for every pretence."""
         difference: FloatArray = values[self._profile, self._player] - values[self._lie, self._player]
@@ -227,8 +245,9 @@ class SeveranceChoice:
         own = np.ones(self._earned.shape)
         np.add.at(own, (profile, player), alpha)
         rows = self._definition[profile, player]
-        program.set_coefficients(self._definition, self._severance, own)
-        program.set_coefficients(rows, self._severance[self._lie, player], -alpha)
+        promised = self._severance[self._pairs.types.offset + self._game.profiles] if self._by_type else self._severance
+        program.set_coefficients(self._definition, promised, own)
+        program.set_coefficients(rows, Selection(self._severance, promised.positions[self._lie, player]), -alpha)
         slope = self._per_type * (change - self._difference(self._earned))
         program.set_coefficients(rows, self._multiplier[self._pair], slope)
         constant = self._earned.copy()
@@ -244,7 +263,7 @@ class SeveranceChoice:
             return None
         return Choice(
             np.maximum(solution["multiplier"], 0.0),
-            np.maximum(solution["severance"], 0.0),
+            self._at_profiles(np.maximum(solution["severance"], 0.0)),
             float(solution["shortfall"]),
             solution.objective,
         )
