@@ -57,11 +57,24 @@ def load_certificate(path: Path | str, files: InputFiles | None = None) -> Certi
     path = Path(path)
     files = InputFiles() if files is None else files
     content = files.read(path, LARGEST_CERTIFICATE)
+    return _certificate(path, content, allow_code=files.allow_code)
+
+
+def certificate_in(text: str, path: Path | str, *, allow_code: bool = False) -> Certificate:
+    """Return the certificate in the text of a file, unverified.
+
+    Raises:
+        InputError: it is not a certificate, was changed since it was written, or its parts do not go together.
+    """
+    return _certificate(Path(path), text.encode(), allow_code=allow_code)
+
+
+def _certificate(path: Path, content: bytes, *, allow_code: bool) -> Certificate:
     document = parsed(path, content, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
     if not isinstance(document, dict):
         raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
     kind_of(document, path, [KIND])
-    certificate = validated(CertificateInput, document, path, allow_code=files.allow_code)
+    certificate = validated(CertificateInput, document, path, allow_code=allow_code)
     found = content_hash(document)
     if certificate.sha256 != found:
         refuse(

@@ -17,14 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from marketgame.experiments.certificate_files.files import certificate_in
+from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.stress.implications import WITHOUT_SECRETS, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
 from marketgame.experiments.stress.question import Inquiry, Question
-from marketgame.experiments.stress.ruling import Answered, Ruling
+from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.experiments.sweep.runner import ONE_THREAD
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -120,7 +123,8 @@ def _asked(
     cell: Cell, institution: Institution, scenario: MarketScenario, known: Known, deadline: Deadline
 ) -> Outcome | None:
     try:
-        return Outcome(cell, _marked(institution.answer(cell.inquiry, scenario, known, deadline), deadline))
+        answered = institution.answer(cell.inquiry, scenario, known, deadline)
+        return Outcome(cell, played_again(_marked(answered, deadline), deadline))
     except DeadlinePassedError:
         return None
     except (UnansweredError, FloatingPointError) as failure:
@@ -138,6 +142,36 @@ def _marked(answered: Answered, deadline: Deadline) -> Answered:
         for question, ruling in answered.rulings.items()
     }
     return replace(answered, rulings=rulings)
+
+
+def played_again(answered: Answered, deadline: Deadline) -> Answered:
+    """Return answers whose certificates were read back and played again; one that is refused proves nothing.
+
+    When time is over they are left as they are: not confirmed.
+    """
+    rulings = dict(answered.rulings)
+    for question, ruling in rulings.items():
+        if ruling.evidence is not None and ruling.evidence.text and not deadline.passed:
+            # What one certificate says of several questions is played once.
+            same = (one.evidence for one in rulings.values() if one.evidence is not None and one.evidence.confirmed)
+            if any(one.text == ruling.evidence.text for one in same):
+                rulings[question] = replace(ruling, evidence=replace(ruling.evidence, confirmed=True))
+            else:
+                rulings[question] = _played_again(ruling, ruling.evidence)
+    return replace(answered, rulings=rulings)
+
+
+def _played_again(ruling: Ruling, evidence: Evidence) -> Ruling:
+    try:
+        # It names no code but what the scenario at hand runs already.
+        found = verify(certificate_in(evidence.text, evidence.name, allow_code=True))
+    except InputError as fault:
+        reasons = [str(fault)]
+    else:
+        if found.confirmed:
+            return replace(ruling, evidence=replace(evidence, confirmed=True))
+        reasons = [*found.failures, *(f"{one.quantity} came out different" for one in found.mismatches)]
+    return Ruling(Verdict.NOT_REFUTED, f"what was found did not come out again: {reasons[0]}", cut=ruling.cut)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,10 @@ KIND: Final = "stress"
 ANSWERS: Final = "answers/"
 DOCUMENT: Final = "stress.json"
 TABLE: Final = "institutions.csv"
+PAGE: Final = "report.html"
+PICTURE: Final = "institutions.png"
+# Between two writings of answers pass so many times what the last one took.
+PAUSES: Final = 20
 PURPOSE: Final = Purpose("a stress test", advice="what was answered is kept: make room, then ask again")
 
 
@@ -52,6 +57,9 @@ class Kept:
     _writing: Writing
     _manifest: dict[str, Any]
     _status: str = field(default="running")
+    _waiting: dict[str, str | bytes] = field(default_factory=dict)
+    _took: float = 0.0
+    _last: float = 0.0
 
     @property
     def folder(self) -> Path:
@@ -61,29 +69,43 @@ class Kept:
     def keep(self, outcome: Outcome) -> Outcome:
         """Write an outcome with its certificates, and return it with their places.
 
+        All that a folder holds is looked at before something is added to it. So where it holds much, answers that come
+        fast are written some at a time.
+
         Raises:
             OSError: it cannot be written; what was written before is still there.
         """
         placed, texts = filed(outcome)
-        self._write({path_of(outcome.cell): outcome_text(placed), **texts})
+        self._waiting |= {path_of(outcome.cell): outcome_text(placed), **texts}
         self.outcomes[placed.cell] = placed
+        if time.monotonic() - self._last >= PAUSES * self._took:
+            self._write()
         return placed
 
-    def finish(self, status: str, texts: Mapping[str, str]) -> None:
-        """Write the tables of what has been answered.
+    def manifest(self, status: str) -> dict[str, Any]:
+        """Return what the folder's manifest says but for its files, as soon as it has a status."""
+        return {**self._manifest, "status": status}
+
+    def finish(self, status: str, texts: Mapping[str, str | bytes]) -> None:
+        """Write the tables of what has been answered, and whatever was not written yet.
 
         Raises:
             OSError: they cannot be written.
         """
         self._status = status
-        self._write(texts)
+        self._waiting |= texts
+        self._write()
 
-    def _write(self, texts: Mapping[str, str]) -> None:
-        for name, text in texts.items():
+    def _write(self) -> None:
+        began = time.monotonic()
+        for name, text in self._waiting.items():
             file = self._writing.stage / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        self._writing.commit({**self._manifest, "status": self._status}, added=True)
+            file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        self._writing.commit(self.manifest(self._status), added=True)
+        self._waiting.clear()
+        self._last = time.monotonic()
+        self._took = self._last - began
 
 
 @contextmanager
@@ -124,8 +146,22 @@ def kept(
         if changed and on_change is OnChange.RESTART:
             place.commit({**manifest, "status": "running"})
             held = holding(folder, purpose)
-        outcomes = dict(_read(folder, held.files))
-        yield Kept(outcomes, place, manifest)
+        outcomes, again = dict(_read(folder, held.files)), dict[str, str | bytes]()
+        if changed:
+            outcomes = {cell: _of_other_code(outcome) for cell, outcome in outcomes.items()}
+            again = {path_of(cell): outcome_text(outcome) for cell, outcome in outcomes.items()}
+        yield Kept(outcomes, place, manifest, _waiting=again)
+
+
+def _of_other_code(outcome: Outcome) -> Outcome:
+    """Return an outcome none of whose certificates this program has played."""
+    rulings = {
+        question: ruling
+        if ruling.evidence is None
+        else replace(ruling, evidence=replace(ruling.evidence, confirmed=False))
+        for question, ruling in outcome.answered.rulings.items()
+    }
+    return replace(outcome, answered=replace(outcome.answered, rulings=rulings))
 
 
 def _read(folder: Path, files: frozenset[str]) -> Iterator[tuple[Cell, Outcome]]:

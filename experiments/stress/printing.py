@@ -35,7 +35,8 @@ def print_stress(test: StressTest, console: Console) -> None:
         console.print(sentence, markup=False, soft_wrap=True)
     if test.folder is not None:
         example = next(_certificates(test), None)
-        console.print(f"\nTables and certificates are in {marked(str(test.folder))}.", soft_wrap=True)
+        console.print(f"\nThe report to read, print and send is {marked(str(test.page))}.", soft_wrap=True)
+        console.print(f"Tables, the picture and certificates are in {marked(str(test.folder))}.", soft_wrap=True)
         if example is not None:
             console.print(f"To see an answer checked: marketgame replay {marked(example)}", soft_wrap=True)
 

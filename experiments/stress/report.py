@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.play.report import provenance
 from marketgame.experiments.printing import members_named, number, share
 from marketgame.experiments.stress.folder import DOCUMENT
-from marketgame.experiments.stress.result import drawn
+from marketgame.experiments.stress.result import StressTest, drawn, stress_document
 from marketgame.experiments.stress.ruling import Measure
 from marketgame.experiments.stress.words import NOT_ASKED
 from marketgame.mechanisms.certificates.certificate import verify
@@ -45,26 +46,80 @@ def stress_page(folder: Path, files: InputFiles) -> Page:
     document = json.loads(place_of(folder, DOCUMENT).read_text(encoding="utf-8"))
     stored = [name for name in names if name.startswith(CERTIFICATES)]
     confirmed = sum(verify(load_certificate(place_of(folder, name), files)).confirmed for name in stored)
+    played = Played(len(stored), confirmed, refused=len(stored) - confirmed)
     try:
-        return _page(document, manifest, len(stored), confirmed)
+        return page_of(document, manifest, played)
     except (KeyError, TypeError) as fault:
         raise InputError(f"{folder / DOCUMENT}: is no table of a stress test: {fault}") from None
 
 
-def _page(document: Mapping[str, Any], manifest: Mapping[str, Any], stored: int, confirmed: int) -> Page:
+@dataclass(frozen=True)
+class Played:
+    """How many certificates a page is about, and how many of them were played again.
+
+    Attributes:
+        stored: how many there are.
+        confirmed: of how many every number came out again.
+        refused: of how many some number did not; none if they were not played for the page but when they were found,
+            where nothing is stored that does not come out.
+    """
+
+    stored: int
+    confirmed: int
+    refused: int | None = None
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The numbers, each with what it is."""
+        rest = (self.stored - self.confirmed, "not played again") if self.refused is None else (self.refused, "refused")
+        return [(str(self.stored), "certificates"), (str(self.confirmed), "confirmed"), (str(rest[0]), rest[1])]
+
+    @property
+    def in_words(self) -> str:
+        """When they were played."""
+        if not self.stored:
+            return "There is no certificate yet."
+        if self.refused is not None:
+            return "Every certificate was played again when this page was written."
+        if self.confirmed == self.stored:
+            return "Every certificate was read back and played again when it was found."
+        return (
+            f"{self.confirmed} of {self.stored} certificates were played again when they were found; for the others "
+            "there was no time, or they come from other code: marketgame report plays all."
+        )
+
+
+def stress_report(test: StressTest, manifest: Mapping[str, Any]) -> Page:
+    """Return the page of a stress test that has just been made, whose certificates were played as they were found."""
+    evidence = {
+        ruling.evidence.name: ruling.evidence.confirmed
+        for one in test.institutions
+        for ruling in one.rulings.values()
+        if ruling.evidence is not None
+    }
+    return page_of(stress_document(test), manifest, Played(len(evidence), sum(evidence.values())))
+
+
+def page_of(document: Mapping[str, Any], manifest: Mapping[str, Any], played: Played) -> Page:
+    """Return the page of a stress test's document.
+
+    Args:
+        document: the document.
+        manifest: of its folder.
+        played: what became of its certificates.
+
+    Raises:
+        KeyError: it lacks something.
+        TypeError: it holds something else.
+    """
     asked = list(dict.fromkeys(_answered(document)))
     found = document["recommended"]
-    figures = [
-        (str(len(document["institutions"])), "institutions"),
-        (str(stored), "certificates"),
-        (str(confirmed), "confirmed"),
-        (str(stored - confirmed), "refused"),
-    ]
+    figures = [(str(len(document["institutions"])), "institutions"), *played.figures]
     picturesque = [picture(drawn(document), "institutions", "Which institutions survive whom.")] if asked else []
     return Page(
         "stress test",
         document["name"],
-        f"{document['players']} players. Every certificate was played again when this page was written.",
+        f"{document['players']} players. {played.in_words}",
         [
             Section("recommended", "What is recommended", [Words(each) for each in found["in_words"]]),
             Section("table", "Which institutions survive whom", [*picturesque, _table(document, asked)]),

@@ -13,7 +13,9 @@ import pandas as pd
 from rich.console import Console
 
 from marketgame.experiments.collusion.printing import ANSWERS
+from marketgame.experiments.files.output_file import write_file
 from marketgame.experiments.printing import Printed
+from marketgame.experiments.stress.folder import PAGE
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.recommendation import Candidate, Recommendation
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
@@ -118,6 +120,22 @@ class StressTest(Printed):
     def plot(self) -> Figure:
         """Draw the table: a row for each institution, a column for each question."""
         return drawn(stress_document(self))
+
+    @property
+    def page(self) -> Path | None:
+        """Where the page about it is; none if nothing was written."""
+        return None if self.folder is None else self.folder / PAGE
+
+    def report(self, out: Path | str) -> Path:
+        """Write the page about it to a file of anybody's choice, and return where that is.
+
+        Raises:
+            InputError: somebody else wrote the file, or it cannot be written.
+        """
+        pages = import_module("marketgame.results.report.page")
+        text = pages.written(import_module("marketgame.experiments.stress.report").stress_report(self, {}))
+        write_file(Path(out), text, pages.is_intact)
+        return Path(out)
 
     def certificate(self, ruling: Ruling) -> Path | None:
         """Return where the certificate of a ruling is; none if it has none, or nothing was written."""

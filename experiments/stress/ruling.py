@@ -16,12 +16,13 @@ class Evidence:
 
     Attributes:
         name: of the file, without a folder; files of one name are told apart by where they are put.
-        text: of the file: a certificate that ``marketgame replay`` confirms, or a scenario that ``marketgame run``
-            plays.
+        text: of the file: a certificate that ``marketgame replay`` confirms; empty once it has been put there.
+        confirmed: whether it was read back and played again since it was found, and every number in it came out.
     """
 
     name: str
     text: str
+    confirmed: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def filed(outcome: Outcome) -> tuple[Outcome, dict[str, str]]:
         if ruling.evidence is not None and ruling.evidence.text:
             path = f"certificates/{home}/{outcome.cell.inquiry.value.replace(' ', '-')}-{ruling.evidence.name}"
             texts[path] = ruling.evidence.text
-            rulings[question] = replace(ruling, evidence=Evidence(path, ""))
+            rulings[question] = replace(ruling, evidence=replace(ruling.evidence, name=path, text=""))
     return replace(outcome, answered=replace(outcome.answered, rulings=rulings)), texts
 
 
@@ -68,6 +68,7 @@ def ruling_fields(ruling: Ruling) -> dict[str, Any]:
         "bound": ruling.bound,
         "approached": ruling.approached,
         "evidence": None if ruling.evidence is None else ruling.evidence.name,
+        "confirmed": ruling.evidence is not None and ruling.evidence.confirmed,
         "theorem": ruling.theorem,
         "premises": [list(one) for one in ruling.premises],
         "money": ruling.money,
@@ -105,11 +106,12 @@ def outcome_of(document: Mapping[str, Any]) -> Outcome:
 def _ruling(fields: Mapping[str, Any]) -> Ruling:
     given = dict(fields)
     named, follows = given.pop("evidence"), given.pop("follows_from")
+    confirmed = given.pop("confirmed")
     return Ruling(
         verdict=Verdict(given.pop("verdict")),
         coalition=tuple(given.pop("coalition")),
         premises=tuple((what, found) for what, found in given.pop("premises")),
-        evidence=None if named is None else Evidence(named, ""),
+        evidence=None if named is None else Evidence(named, "", confirmed),
         follows_from=None if follows is None else Question(follows),  # type: ignore[call-arg]
         **given,
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from marketgame.experiments.collusion.certification import Certified, certified_scenario
 from marketgame.experiments.collusion.files import DEFAULT_FOLDER, refuse_unstorable
@@ -13,7 +16,7 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputError, InputFiles, blamed_on, kind_of, read_table, unknown_name
 from marketgame.experiments.stress.asking import Asked, Cell, Outcome, ask_all, processes
 from marketgame.experiments.stress.benchmarks import NAME, Benchmarks
-from marketgame.experiments.stress.folder import DOCUMENT, TABLE, kept
+from marketgame.experiments.stress.folder import DOCUMENT, PAGE, PICTURE, TABLE, kept
 from marketgame.experiments.stress.institution import Institution
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
@@ -29,6 +32,10 @@ from marketgame.mechanisms.linear_program.deadline import Deadline
 
 # Wall time that somebody waits for: the carbon market takes a fraction of it.
 USUAL_SECONDS = 240.0
+
+# Drawing the page and the picture takes so long, or where there is little time this share of it.
+SECONDS_TO_DRAW = 2.0
+SHARE_TO_DRAW = 0.05
 
 # What a file may be.
 KINDS = ("scenario", "market-economy", "contract")
@@ -194,19 +201,43 @@ def in_folder(  # noqa: PLR0913 -- what a folder is written with
     cells = asked.cells
     with kept(folder, read.contents, file.parent, on_change, named=named) as place:
         whole = {cell: one for cell, one in place.outcomes.items() if not one.cut}
+        done = whole.keys() & {*cells}
 
         def keep(outcome: Outcome) -> None:
             place.keep(outcome)
-            told(sum(cell in place.outcomes for cell in cells), len(cells), outcome.cell)
+            done.add(outcome.cell)
+            told(len(done), len(cells), outcome.cell)
 
         try:
             with where() as workers:
-                ask_all(asked, whole, deadline, workers, keep)
+                ask_all(asked, whole, _before_drawing(deadline), workers, keep)
         finally:
             test = stress_test(asked, place.outcomes, must, folder, {})
             document = json.dumps(stress_document(test), indent=1, ensure_ascii=False) + "\n"
-            place.finish(test.status.value, {DOCUMENT: document, TABLE: table_text(test)})
+            written: dict[str, str | bytes] = {DOCUMENT: document, TABLE: table_text(test)}
+            try:
+                written |= shown(test, place.manifest(test.status.value))
+            finally:
+                place.finish(test.status.value, written)
     return test
+
+
+def _before_drawing(deadline: Deadline) -> Deadline:
+    """Return when to stop asking, so that what was answered can be drawn within a deadline."""
+    if not isfinite(deadline.moment):
+        return deadline
+    return Deadline(deadline.moment - min(SECONDS_TO_DRAW, SHARE_TO_DRAW * deadline.left))
+
+
+def shown(test: StressTest, manifest: Mapping[str, Any]) -> dict[str, str | bytes]:
+    """Return the page of a stress test, and its picture as soon as something is answered, by their files' names."""
+    # What draws is loaded only when there is something to draw.
+    report = import_module("marketgame.experiments.stress.report")
+    page: str = import_module("marketgame.results.report.page").written(report.stress_report(test, manifest))
+    if not test.questions:
+        return {PAGE: page}
+    png: bytes = import_module("marketgame.results.figures.saving").png_of(test.plot())
+    return {PAGE: page, PICTURE: png}
 
 
 def stress_test(

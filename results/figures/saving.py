@@ -87,6 +87,13 @@ def save_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
+def png_of(figure: Figure) -> bytes:
+    """Return the bytes of a figure's bitmap; equal figures give equal bytes."""
+    drawn = io.BytesIO()
+    _save_png(figure, drawn)
+    return drawn.getvalue()
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Provide a file beside a picture's place that takes it, in one step, only if nothing goes wrong.

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import marketgame as face
-from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.files import certificate_in, certificate_text, load_certificate
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.stress import played
 from marketgame.experiments.stress.asking import Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
 from marketgame.experiments.stress.comparisons import COMPARISONS
-from marketgame.experiments.stress.folder import Kept
+from marketgame.experiments.stress.folder import DOCUMENT, PAGE, PICTURE, TABLE, Kept
 from marketgame.experiments.stress.implications import NARROWER, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
 from marketgame.experiments.stress.market_answers import answered
@@ -40,10 +41,13 @@ from marketgame.experiments.stress.words import NOT_ASKED, sentences
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.mechanisms.certificates.certificate import verify
+from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.results.manifests import FILES, MANIFEST, read_manifest
+from marketgame.results.report.page import is_intact
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from tests.experiments.command_calls import Call, assert_one_line
 
@@ -409,6 +413,50 @@ def test_the_page_plays_every_certificate_again_and_says_what_is_recommended(
     stored = next(folder.glob("certificates/*/*.json"))
     stored.write_text(stored.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
     assert_one_line(marketgame("report", folder, "--out", tmp_path / "page.html"), stored.name)
+
+
+def test_one_call_leaves_a_page_of_what_it_played_again_whatever_was_in_time(
+    stressed: StressTest, tmp_path: Path, marketgame: Call
+) -> None:
+    folder = stressed.folder
+    assert folder is not None
+    listed = read_manifest(folder / MANIFEST)[FILES]
+    assert {PAGE, PICTURE, DOCUMENT, TABLE} <= listed.keys()
+    page = (folder / PAGE).read_text(encoding="utf-8")
+    assert f"Recommended: {stressed.recommended.institution}." in page
+    assert "Every certificate was read back and played again when it was found." in page
+    assert is_intact(page)
+    assert "Recommended" in stressed.report(tmp_path / "mine.html").read_text(encoding="utf-8")
+    # Interrupted, it says what is open; gone on with, the page is that of all.
+    out = tmp_path / "out"
+    face.stress(TRADERS, presets=["matched-escrow"], ask=["one liar"], seconds=0, out=out)
+    assert "Time was over before all was asked" in (out / PAGE).read_text(encoding="utf-8")
+    answer = marketgame(
+        "stress", TRADERS, "--preset", "matched-escrow", "--ask", "one liar", "--out", out, "--workers", 1
+    )
+    assert "Time was over" not in (out / PAGE).read_text(encoding="utf-8")
+    assert str(out / PAGE) in answer.out
+
+
+def test_what_does_not_come_out_again_is_no_answer() -> None:
+    class Boasting(MarketInstitution):
+        def answer(self, *asked: Any) -> Answered:
+            found = super().answer(*asked)
+            (question, ruling), *_ = found.rulings.items()
+            assert ruling.evidence is not None
+            certificate = certificate_in(ruling.evidence.text, ruling.evidence.name)
+            assert isinstance(certificate, DeviationCertificate)
+            gain = certificate.outcome.gain + 1.0
+            forged = replace(certificate, outcome=replace(certificate.outcome, gain=gain))
+            return Answered({question: replace(ruling, evidence=Evidence("more.json", certificate_text(forged)))})
+
+    market = certified_scenario(TRADERS, InputFiles())
+    for kind, verdict in ((MarketInstitution, NO), (Boasting, OPEN)):
+        one = kind(MarketRules.paper(), transfers=TransferRule.NONE)
+        found = ask_all(Asked(market, (one,), (Inquiry.ORDERS,)), {}, NO_DEADLINE, None, lambda _: None)
+        ruling = found[Cell(one.name, Inquiry.ORDERS)].answered.rulings[Question.ONE]
+        assert ruling.verdict is verdict
+        assert ruling.evidence is None or ruling.evidence.confirmed
 
 
 def test_the_picture_has_a_row_for_each_institution_and_says_what_was_not_asked(stressed: StressTest) -> None:
