@@ -41,6 +41,7 @@ from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
+from marketgame.mechanisms.certificates.theorem import TheoremCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.contracts.knowledge import Information
@@ -449,6 +450,22 @@ CERTIFICATES = (
             "promised",
         ),
         (CERTIFIES, "finite-agreement"),
+    ),
+    Record(
+        TheoremCertificate,
+        (
+            "theorem",
+            Key("economy", "instance.economy", ECONOMY),
+            Key("market", "instance.market", default=None),
+            Key("rules", "instance.rules", optional(RULES), default=None),
+            Key("transfers", "instance.transfers", default=None),
+            Key("stated", "instance.stated", default=None),
+            Key("numeraire_transfers", "instance.numeraire_transfers", default=None),
+            Key("prices", "instance.prices", default=None),
+            Key("severance", "instance.severance", default=None),
+            "premises",
+        ),
+        (CERTIFIES, "theorem"),
     ),
     Record(CountedStabilityCertificate, tag=(CERTIFIES, "stability-among-replicas")),
     Record(BlockingCertificate, tag=(CERTIFIES, "blocking-plan")),

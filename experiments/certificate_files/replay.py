@@ -25,10 +25,12 @@ from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.plain.instance import Premise
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
+from marketgame.mechanisms.certificates.theorem import TheoremCertificate
 from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.contracts.stated import recommendation_odds
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
@@ -128,6 +130,14 @@ def _subject(replay: Replay) -> dict[str, Any]:
             about = {"coalition": [game.players[one] for one in members], "margin": _pair(replay, entry("margin"))}
         case SeveranceCertificate():
             about = {"bound": replay.certificate.bound, "ranges": len(replay.certificate.ranges)}
+        case TheoremCertificate(theorem=theorem, premises=premises):
+            about = {
+                "economy": replay.certificate.economy.name,
+                "theorem": theorem.value,
+                "says": theorem.says,
+                "proof": theorem.proof,
+                "premises": [_premise(replay, place, premise) for place, premise in enumerate(premises)],
+            }
         case stored:
             about = _market_subject(stored, replay)
     economy = {"economy": about.pop("economy")} if "economy" in about else {}
@@ -231,6 +241,12 @@ def _of_lies(stored: StabilityCertificate, replay: Replay) -> dict[str, Any]:
     return {} if stored.misreport_gain is None else {"misreport_gain": _pair(replay, entry("misreport_gain"))}
 
 
+def _premise(replay: Replay, place: int, premise: Premise) -> dict[str, Any]:
+    """Return a premise of a theorem, with what came out."""
+    amount = None if premise.amount is None else _pair(replay, entry("premises", place, "amount"))
+    return {"about": premise.about, "found": premise.found, "amount": amount}
+
+
 def _most_in_total(stored: StabilityCertificate) -> float:
     """Return what no coalition that the proof is about gains beyond, numeraire."""
     by_member = [] if stored.member_gains is None else [float(np.maximum(stored.member_gains, 0.0).sum())]
@@ -293,6 +309,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         InhibitionCertificate: _print_inhibition,
         DurabilityCertificate: _print_durability,
         SeveranceCertificate: _print_severance,
+        TheoremCertificate: _print_theorem,
     }
     printers[type(replay.certificate)](replay.certificate, replay, console)
     _print_findings(replay, console)
@@ -570,6 +587,24 @@ def _print_counted_stability(stored: CountedStabilityCertificate, replay: Replay
     title = "Gain at most, over all counts of types among replicas; one player of those alike"
     console.print(table(title, ["by", "stored", "recomputed"], rows))
     console.print("Every coalition gains at most what its members do in sum, and all together nothing.")
+
+
+def _print_theorem(stored: TheoremCertificate, replay: Replay, console: Console) -> None:
+    instance, theorem = stored.instance, stored.theorem
+    console.print(f"[bold]{named(instance.economy.name)}[/bold]: {marked(theorem.value)}")
+    parts = [] if instance.market is None else [instance.market.value]
+    if instance.rules is not None:
+        parts += [f"{rule.name} {getattr(instance.rules, rule.name)}" for rule in fields(instance.rules)]
+    console.print(f"{', '.join(parts)}\n" if parts else "", style="dim")
+    console.print(marked(theorem.says))
+    console.print(f"proof: {theorem.proof}\n", style="dim")
+    rows = []
+    for place, premise in enumerate(stored.premises):
+        amounts = ["", ""]
+        if premise.amount is not None:
+            amounts = _shown(replay.both(entry("premises", place, "amount")), 0.0)
+        rows.append([premise.about, premise.found, *amounts])
+    console.print(table("Premises", ["premise", "what came out", "stored", "recomputed"], rows, texts=2))
 
 
 def _claim(stored: StabilityCertificate) -> str:

@@ -28,6 +28,7 @@ from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
+from marketgame.mechanisms.certificates.theorem import TheoremCertificate
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.names import LONGEST_NAME, on_a_line
@@ -87,7 +88,7 @@ def _section(place: int, name: str, replay: Replay) -> Section:
     return Section(f"claim-{place}", f"{place}. {heading}", [Words(verdict, strong=True), *told, facts, *rest])
 
 
-def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each kind
+def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case for each kind
     """Yield sentences that say what came of a certificate when it was played again."""
     again = replay.recomputed
     match again:
@@ -121,6 +122,8 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901 -- a case for each 
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."
+        case TheoremCertificate():
+            yield f"{again.theorem.says} Every premise was checked anew; the proof is in {again.theorem.proof}."
         case BlockingCertificate() | InhibitionCertificate() | DurabilityCertificate() | SeveranceCertificate():
             yield _about_a_game(again)
 

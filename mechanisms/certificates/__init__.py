@@ -14,6 +14,7 @@
 | `CountedStabilityCertificate` | the same among replicas, of many types | weak duality, count by count (GR 4-8) |
 | `FiniteAgreementCertificate` | a part of a finite game's players keep an agreement | programs of all parts (GR 5-7) |
 | `BlockingCertificate` | a blocking plan is tenable | enumeration (M, conditions 9 to 12) |
+| `TheoremCertificate` | a theorem applies | its premises, each checked anew (`theorems`) |
 | `InhibitionCertificate` | no blocking plan is tenable | virtual surplus, state by state (M, Theorem 1) |
 | `DurabilityCertificate` | members vote for another game in any case | weak duality (M, section 10) |
 | `SeveranceCertificate` | no severance, or none that is cheaper, keeps coalitions | a plan for each range of promises |

@@ -67,6 +67,7 @@ from marketgame.mechanisms.certificates.side_contract import (
     verify_side_contract,
 )
 from marketgame.mechanisms.certificates.stability import StabilityCertificate, recomputed_stability, verify_stability
+from marketgame.mechanisms.certificates.theorem import TheoremCertificate, recomputed_theorem, verify_theorem
 from marketgame.mechanisms.certificates.verification import Verification
 
 type Certificate = (
@@ -85,6 +86,7 @@ type Certificate = (
     | InhibitionCertificate
     | DurabilityCertificate
     | SeveranceCertificate
+    | TheoremCertificate
 )
 """What can be stored and verified."""
 
@@ -112,6 +114,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         StabilityCertificate: (verify_stability, recomputed_stability),
         CountedStabilityCertificate: (verify_counted_stability, recomputed_counted_stability),
         FiniteAgreementCertificate: (verify_agreement, recomputed_agreement),
+        TheoremCertificate: (verify_theorem, recomputed_theorem),
     }
 )
 """How each kind is verified, and recomputed."""

@@ -371,6 +371,28 @@ class PlainContract:
             self._obeyed[number] = self.ended(self.play(number), number)
         return self._obeyed[number]
 
+    def brings(self, number: int) -> tuple[list[Fraction], list[Fraction]]:
+        """Return what everybody's goods are worth to it if all obey, and by how much its money changes, numeraire."""
+        end, owned = self.obeyed(number), self.endowments(number)
+        money = [consumed[-1] for consumed in end.consumption]
+        return (
+            [utility - kept for utility, kept in zip(end.utility, money, strict=True)],
+            [kept - own[-1] for kept, own in zip(money, owned, strict=True)],
+        )
+
+    def most_welfare(self, number: int) -> Fraction:
+        """Return what no allocation of all goods is worth more than to all in sum, numeraire, by weak duality."""
+        price, supply = (
+            self.price(number),
+            [sum(column, NOTHING) for column in zip(*self.endowments(number), strict=True)],
+        )
+        found = sum((p * there for p, there in zip(price[:-1], supply, strict=False)), NOTHING)
+        for player in range(len(self.profiles[number])):
+            near = [min(pair) for pair in zip(self.bundle(player, number), supply, strict=False)]
+            best = surplus(self.kind(player, number).valuation, price, supply, near)
+            found += UNLIMITED if best is None else best
+        return found
+
     def doubts(self) -> Iterator[str]:
         """Yield why an allocation that is not stated is not efficient, a sentence for each profile."""
         for number in range(len(self.profiles) if self.contract.stated is None else 0):

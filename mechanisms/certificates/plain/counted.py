@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import comb
-from typing import Any, cast
+from typing import Any, cast, override
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.certificates.plain.bounds import PlainBound, PlainBounds
-from marketgame.mechanisms.certificates.plain.contract import PlainContract
+from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
 from marketgame.mechanisms.certificates.plain.incentives import LargestLie
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
@@ -74,6 +74,10 @@ class _AtCounts:
     @property
     def bundles(self) -> FloatArray:
         return self._terms.efficient.bundles
+
+    @property
+    def numeraire_transfers(self) -> FloatArray:
+        return self._terms.numeraire_transfers
 
     @property
     def announced_endowments(self) -> FloatArray:
@@ -141,6 +145,30 @@ class CountedContract(PlainContract):
             found[key] = first, count + 1
         return found
 
+    def number_of(self, profile: tuple[int, ...]) -> int:
+        """Return the number of the profile that has the same counts of types."""
+        return self._number_of_counts[self._counts(profile)]
+
+    @override
+    def brings(self, number: int) -> tuple[list[Fraction], list[Fraction]]:
+        """Return what the contract promises; that obedience brings it is a matter of the market's rules."""
+        worth, told = dict[tuple[int, int], Fraction](), cast(Any, self.contract)
+        for (alike, kind), (place, _) in self.places(number).items():
+            valuation = self.economy.players[alike].types[kind].valuation
+            worth[alike, kind] = valuation.exact_value(self.bundle(place, number))
+        keys = zip(self.alike, self.profiles[number], strict=True)
+        return [worth[key] for key in keys], exact(told.numeraire_transfers[number])
+
+    @override
+    def most_welfare(self, number: int) -> Fraction:
+        price, supply = self.price(number), exact(self.economy.endowments(np.array(self.profiles[number])).sum(axis=0))
+        found = sum((p * there for p, there in zip(price[:-1], supply, strict=False)), NOTHING)
+        for (alike, kind), (place, count) in self.places(number).items():
+            near = [min(pair) for pair in zip(self.bundle(place, number), supply, strict=False)]
+            best = surplus(self.economy.players[alike].types[kind].valuation, price, supply, near)
+            found += UNLIMITED if best is None else count * best
+        return found
+
     def largest_lie(self, deadline: Deadline = NO_DEADLINE) -> LargestLie:
         """Return the lie that pays most to a type that obeys what it is then told.
 
@@ -175,7 +203,7 @@ class CountedContract(PlainContract):
                 continue
             place, count = places[number][player, kind]
             chance = self.probability[number] * count
-            reported = self._number_of_counts[self._counts((*profile[:place], report, *profile[place + 1 :]))]
+            reported = self.number_of((*profile[:place], report, *profile[place + 1 :]))
             liar = places[reported][player, report][0]
             owned = endowment
             if self.rules.refusal is Refusal.ESCROW:

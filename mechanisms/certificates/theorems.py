@@ -1,0 +1,98 @@
+"""Theorems on which answers rest: what each says, where its proof stands, and how its premises are checked.
+
+A theorem that is named is no evidence; that its premises hold of an economy and an institution is. Each is listed once,
+with the function that checks every premise of it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Self
+
+from marketgame.mechanisms.certificates.plain.compensated import everybody_is_compensated, nobody_has_another_type
+from marketgame.mechanisms.certificates.plain.instance import Checked, Instance
+from marketgame.mechanisms.certificates.plain.staying import (
+    deposits_are_made,
+    everybody_pays_the_price,
+    staying_is_worth_more,
+)
+from marketgame.mechanisms.linear_program.deadline import Deadline
+
+type Check = Callable[[Instance, Deadline], Iterator[Checked]]
+"""From what a theorem is applied to, to its premises as they come out, until a time."""
+
+CONTRACT = frozenset({"rules", "transfers", "numeraire_transfers", "prices", "stated"})
+STAYING = CONTRACT | {"severance"}
+
+
+def one_player(instance: Instance, _: Deadline) -> Iterator[Checked]:
+    """Check that nobody else trades."""
+    players = len(instance.economy.players)
+    yield Checked("players", "one" if players == 1 else f"{players}", players == 1)
+
+
+class Theorem(StrEnum):
+    """A theorem, by its name.
+
+    Attributes:
+        says: what it concludes, in a sentence.
+        proof: where it is proved: a page, and the theorem's name there.
+        about: of which parts of an `Instance` its premises speak, besides the economy.
+        check: yields its premises as they come out.
+    """
+
+    says: str
+    proof: str
+    about: frozenset[str]
+    check: Check
+
+    NO_OTHER_TYPE = (
+        "nobody has a second type",
+        "Nobody has another type to report, so that no lie can be told, alone or together.",
+        "docs/stress.md, What an answer rests on",
+        frozenset[str](),
+        nobody_has_another_type,
+    )
+    NOBODY_ELSE = (
+        "nobody else trades",
+        "Whoever trades alone can lose nothing by the carelessness of others.",
+        "docs/stress.md, What an answer rests on",
+        frozenset[str](),
+        one_player,
+    )
+    COMPENSATED = (
+        "coalition-proof transfers",
+        "No coalition of any size gains by lies that it obeys: each is compensated for what others report.",
+        "docs/reports.md, Theorem 14",
+        CONTRACT,
+        everybody_is_compensated,
+    )
+    DEPOSITS = (
+        "deposits",
+        "Whoever has reported has deposited, and nobody can take that back and leave.",
+        "docs/stress.md, What an answer rests on",
+        frozenset({"rules"}),
+        deposits_are_made,
+    )
+    AT_THE_PRICE = (
+        "everybody pays the price",
+        "No coalition gains by leaving whose members do as well as by trading at supporting prices.",
+        "docs/stress.md, What an answer rests on (Debreu and Scarf)",
+        STAYING,
+        everybody_pays_the_price,
+    )
+    WORTH_STAYING = (
+        "staying is worth more",
+        "No plan to leave profits where every coalition expects by staying what it could make of its own.",
+        "docs/stress.md, What an answer rests on",
+        STAYING,
+        staying_is_worth_more,
+    )
+
+    def __new__(cls, value: str, says: str, proof: str, about: frozenset[str], check: Check) -> Self:
+        """Return the theorem of that name."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.says, member.proof, member.about, member.check = says, proof, about, check
+        return member
