@@ -17,11 +17,13 @@ from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.benchmarks import NINETY_FIVE, interval
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.institution import Known
-from marketgame.experiments.stress.leaving import AT_THE_PRICE
+from marketgame.experiments.stress.proven import proven_by
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
+from marketgame.mechanisms.certificates.plain.instance import Instance
+from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
 from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie, ReportedMarket, sampled_lies
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
@@ -45,7 +47,6 @@ MOST_PLAYED = 64
 # A pair that gains more than this share of the gains from trade is found; no better one is looked for.
 WORTH_FINDING = 1e-3
 TOO_MANY = "profiles are too many to list"
-ENUMERATED = "every lie was enumerated, and what it brings computed"
 CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
 RESIDUAL = "nobody gains more than at the best point of the supply that the others' schedules leave"
 
@@ -197,7 +198,8 @@ def _subject(economy: Economy, market: ComparedMarket) -> _Subject:
 def _reports(subject: _Subject, deadline: Deadline) -> dict[Question, Ruling]:
     """Return whether one liar, and whether liars together, gain by other reports and obedience."""
     if max(subject.economy.prior.type_counts) == 1:
-        nobody = Ruling(Verdict.PROVEN, "nobody has a second type", theorem="nobody has another type to report")
+        nobody = proven_by(Theorem.NO_OTHER_TYPE, Instance(subject.economy))
+        assert nobody is not None
         return {Question.ONE_LIAR: nobody, Question.LIARS: nobody}
     one = _worst_lie(subject, [1], deadline)
     if one.verdict is Verdict.REFUTED:
@@ -209,24 +211,25 @@ def _reports(subject: _Subject, deadline: Deadline) -> dict[Question, Ruling]:
 
 def _worst_lie(subject: _Subject, sizes: Iterable[int], deadline: Deadline, otherwise: Ruling | None = None) -> Ruling:
     """Return the ruling on coalitions of some sizes, the smallest first."""
-    asked, most, tried = 0, 0.0, 0
+    asked = 0
     for size in sizes:
         count = subject.reported.number_of_lies(size)
         if count > MOST_LIES or (asked and deadline.passed):
             return otherwise or Ruling(
                 Verdict.NOT_REFUTED, f"none of up to {asked} members pays", cut=count <= MOST_LIES
             )
-        asked, tried = size, tried + count
+        asked = size
         lie = subject.reported.best_lie(size)
-        if lie is None:
-            continue
-        most = max(most, lie.gain)
-        if subject.counts(lie.gain, lie.coalition, lie.true_types):
+        if lie is not None and subject.counts(lie.gain, lie.coalition, lie.true_types):
             return _lie(subject, lie)
     if otherwise is not None:
         return otherwise
-    premises = (("lies and truths enumerated", str(tried)), ("most that one gains, numeraire", f"{most:.3g}"))
-    return Ruling(Verdict.PROVEN, "every lie costs", theorem=ENUMERATED, premises=premises)
+    theorem = Theorem.EVERY_LIE_COSTS if asked == 1 else Theorem.EVERY_JOINT_LIE_COSTS
+    try:
+        found = proven_by(theorem, Instance(subject.economy, market=subject.market), deadline)
+    except DeadlinePassedError:
+        return Ruling(Verdict.NOT_REFUTED, "none pays, but time was over before that was derived twice", cut=True)
+    return found or Ruling(Verdict.NOT_REFUTED, "none pays, but for rounding that may count to somebody")
 
 
 def _lie(subject: _Subject, lie: ComparedLie) -> Ruling:
@@ -320,8 +323,8 @@ def _leaving(subject: _Subject) -> Ruling:
     missed = best - subject.reported.truthful.sum(axis=-1)
     if (missed > GAIN_TOLERANCE * subject.stakes.sum()).any():
         return Ruling(Verdict.NOT_REFUTED, "money keeps some profile from the first best")
-    premises = (("profiles at the first best, at a supporting price", f"all {len(best)}"),)
-    return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
+    found = proven_by(Theorem.AT_THE_PRICE, Instance(subject.economy, market=subject.market))
+    return found or Ruling(Verdict.NOT_REFUTED, "somebody would rather trade otherwise at the price")
 
 
 def _welfare(economy: Economy, market: ComparedMarket) -> Measured:

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from marketgame.experiments.certificate_files.files import certificate_text
+from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.mechanisms.certificates.certificate import Certificate, verify
@@ -35,6 +36,7 @@ from marketgame.mechanisms.certificates.examination import (
 )
 from marketgame.mechanisms.certificates.joint_truth import certify_joint_truth
 from marketgame.mechanisms.certificates.stability import certify_stability
+from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation
 from marketgame.mechanisms.collusion.side_contracts.search import SideEffort
 from marketgame.mechanisms.contracts.contract import check_contract, device_of
@@ -127,11 +129,18 @@ def reports(subject: Subject, deadline: Deadline) -> Answered:
 def _no_lie_pays(subject: Subject) -> Ruling:
     """Return that truth is best, with the certificate that says so and nothing more."""
     if not subject.secrets:
-        return Ruling(Verdict.PROVEN, "nobody has a second type", theorem="nobody has another type to report")
+        return _one_type(subject)
     if not subject.truthful:
         return Ruling(Verdict.NOT_REFUTED, "a lie gains no more than rounding, but may")
     proof = certify_stability(subject.contract.under(subject.rules), subject.rules, [])
     return Ruling(Verdict.PROVEN, "every lie costs", evidence=_evidence("no-lie-pays", proof))
+
+
+def _one_type(subject: Subject) -> Ruling:
+    """Return that there is no lie to tell."""
+    found = proven_by(Theorem.NO_OTHER_TYPE, contract_instance(subject.contract, subject.rules))
+    assert found is not None
+    return found
 
 
 def _joint_lies(subject: Subject, check: JointMisreportCheck, deadline: Deadline) -> Ruling:
@@ -143,12 +152,11 @@ def _joint_lies(subject: Subject, check: JointMisreportCheck, deadline: Deadline
     if not check.complete:
         return Ruling(Verdict.NOT_REFUTED, f"none gains of up to {check.examined_size} members")
     if not subject.secrets:
-        return Ruling(Verdict.PROVEN, "nobody has a second type", theorem="nobody has another type to report")
-    if check.theorem:
-        theorem = "Theorem 14 (docs/reports.md): under coalition-proof transfers members lose what their lie costs all"
-        premises = [("types", "independent"), ("transfers", "coalition-proof"), ("allocation", "efficient everywhere")]
-        return Ruling(Verdict.PROVEN, "coalition-proof transfers", theorem=theorem, premises=tuple(premises))
+        return _one_type(subject)
     try:
+        if check.theorem:
+            found = proven_by(Theorem.COMPENSATED, contract_instance(subject.contract, subject.rules), deadline)
+            return found or Ruling(Verdict.NOT_REFUTED, "none gains, but for rounding that may count to somebody")
         proof = certify_joint_truth(subject.contract, subject.rules, deadline=deadline)
     except DeadlinePassedError:
         return Ruling(Verdict.NOT_REFUTED, "none gains, but time was over before that was derived twice", cut=True)

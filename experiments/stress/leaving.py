@@ -19,18 +19,20 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, prod
 
 import numpy as np
 
 from marketgame.experiments.certificate_files.files import certificate_text
+from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
+from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, walrasian_payments
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -48,9 +50,6 @@ MOST_LISTED = 20_000
 MOST_ACTIONS = 40_000
 PARTS = (6, 4, 2, 1)
 PAYS_THE_PRICE = 1e-9
-KEPT_BY_DEPOSITS = "whoever has reported has deposited, and nobody can take that back"
-AT_THE_PRICE = "Debreu and Scarf: whoever trades at a supporting price is in no coalition that gains by leaving"
-WORTH_STAYING = "every coalition expects by staying what it could make of its own, whatever its members know together"
 
 
 def leaving(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Answered:
@@ -67,18 +66,28 @@ def leaving(contract: GrandContract, rules: MarketRules, severance: FloatArray, 
 
 
 def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Ruling:
-    if rules.refusal is Refusal.ESCROW:
-        return Ruling(Verdict.PROVEN, "deposits", theorem=KEPT_BY_DEPOSITS, premises=(("refusal", rules.refusal),))
+    instance = contract_instance(contract, rules)
+    if severance.any():
+        instance = replace(instance, severance=severance)
     stakes = contract.gains - severance
+    # What computed numbers deny need not be derived in rational ones.
     paid = np.abs(contract.numeraire_transfers - walrasian_payments(contract.economy, contract.efficient))
-    if contract.stated is None and not severance.any() and paid.max() <= PAYS_THE_PRICE * contract.stakes.max():
-        premises = (("payments", "the supporting price, at every profile"), ("severance", "none"))
-        return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
+    price = contract.stated is None and not severance.any() and paid.max() <= PAYS_THE_PRICE * contract.stakes.max()
+    try:
+        found = proven_by(Theorem.DEPOSITS, instance) if rules.refusal is Refusal.ESCROW else None
+        if found is None and price:
+            found = proven_by(Theorem.AT_THE_PRICE, instance, by)
+        if found is None and _stays(contract, stakes, by):
+            found = proven_by(Theorem.WORTH_STAYING, instance, by)
+    except DeadlinePassedError:
+        return Ruling(Verdict.NOT_REFUTED, "some coalition might", cut=True)
+    return _planned(contract, stakes, scale, by) if found is None else found
+
+
+def _stays(contract: GrandContract, stakes: FloatArray, by: Deadline) -> bool:
+    """Say whether every coalition seems to expect by staying what it could make of its own."""
     worth = _least_worth_of_staying(contract, stakes, by)
-    if worth is not None and worth.slack >= -GAIN_TOLERANCE * contract.stakes.max():
-        premises = (("coalitions and types", f"all {worth.count}"), ("least gained by staying", f"{worth.slack:.6g}"))
-        return Ruling(Verdict.PROVEN, "staying is worth more", theorem=WORTH_STAYING, premises=premises)
-    return _planned(contract, stakes, scale, by)
+    return worth is not None and worth.slack >= -GAIN_TOLERANCE * contract.stakes.max()
 
 
 @dataclass(frozen=True)

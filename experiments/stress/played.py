@@ -26,9 +26,12 @@ from numpy.typing import NDArray
 
 from marketgame.agents.behaviours import Behaviour, Mispricing, Noisy, Publication, RegretMatching, Withholding
 from marketgame.agents.behaviours.regret_matching import Beginning
+from marketgame.experiments.stress.proven import proven_by
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
+from marketgame.mechanisms.certificates.plain.instance import Instance
+from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
@@ -39,7 +42,6 @@ from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario, TradeRows
 
-NOBODY_ELSE = "whoever trades alone can lose nothing by the carelessness of others"
 TOLERANCE = 0.01
 """Losses of at most this share of the gains from trade are borne."""
 CARELESS: tuple[Behaviour, ...] = (Mispricing(), Withholding(), Noisy())
@@ -190,8 +192,8 @@ def _flat[Number: np.generic](values: NDArray[Number]) -> NDArray[Number]:
 def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Careless], deadline: Deadline) -> Answered:
     """Return the ruling on careless traders, given what was played with types ``(B, N)``."""
     if len(economy.players) == 1:
-        sole = (("players", "one"),)
-        alone = Ruling(Verdict.PROVEN, "nobody else trades", theorem=NOBODY_ELSE, premises=sole)
+        alone = proven_by(Theorem.NOBODY_ELSE, Instance(economy))
+        assert alone is not None
         return Answered({Question.CARELESS: alone})
     types = np.asarray(types, np.int64)
     scale = _scale(economy, types)

@@ -6,11 +6,13 @@ from functools import partial
 
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.benchmarks import NINETY_FIVE, interval
-from marketgame.experiments.stress.leaving import AT_THE_PRICE, KEPT_BY_DEPOSITS
+from marketgame.experiments.stress.proven import proven_by
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Measured, Ruling
 from marketgame.mechanisms.certificates.examination import DeviationKind, Examination, FoundDeviation
+from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.sampled_examination import examine_sampled
+from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -100,9 +102,11 @@ def _no(found: FoundDeviation, scale: float) -> Ruling:
 
 
 def _leaving(contract: ContractOnDemand, rules: MarketRules, *, severance: bool) -> Ruling:
+    instance, found = Instance(contract.economy, rules=rules, transfers=contract.rule), None
     if rules.refusal is Refusal.ESCROW:
-        return Ruling(Verdict.PROVEN, "deposits", theorem=KEPT_BY_DEPOSITS, premises=(("refusal", rules.refusal),))
-    if contract.rule is TransferRule.NONE and not severance:
-        premises = (("payments", "the supporting price, at every profile"), ("severance", "none"))
-        return Ruling(Verdict.PROVEN, "everybody pays the price", theorem=AT_THE_PRICE, premises=premises)
+        found = proven_by(Theorem.DEPOSITS, instance)
+    elif contract.rule is TransferRule.NONE and not severance:
+        found = proven_by(Theorem.AT_THE_PRICE, instance)
+    if found is not None:
+        return found
     return Ruling(Verdict.NOT_REFUTED, "coalitions are too many to list")

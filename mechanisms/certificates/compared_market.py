@@ -21,6 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
+from marketgame.mechanisms.certificates.plain.compared import CONTENT_TOLERANCE, kept, missed_at, settled_posts
 from marketgame.mechanisms.certificates.verification import (
     NUMBER_TOLERANCE,
     Verification,
@@ -42,13 +43,6 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import counts_as_gain, stakes_by_type
-from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
-
-# How far others may be from what is best for them at the price, as a share of what is at stake for them: the price is
-# found in floating point.
-CONTENT_TOLERANCE = 1e-6
-# Marginal values just above and just below a holding are those at so much more and less, relatively.
-BESIDE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,8 +236,8 @@ class _Played:
             if any(a == b and sent[i] != sent[j] for i, a in enumerate(heard) for j, b in enumerate(heard[:i])):
                 self.doubts.append("members send different messages in draws that they cannot tell apart")
         return (
-            [self._enjoyed(k, _settled(first.bids[k], first.offers[k])) for k in range(len(bids))],
-            [self._enjoyed(k, _settled(bids[k], offers[k])) for k in range(len(bids))],
+            [self._enjoyed(k, settled_posts(first.bids[k], first.offers[k])) for k in range(len(bids))],
+            [self._enjoyed(k, settled_posts(bids[k], offers[k])) for k in range(len(bids))],
         )
 
     def _refuse_unowned(self, bids: FloatArray, offers: FloatArray, offering: Offering) -> None:
@@ -294,7 +288,7 @@ class _Played:
                 if player in left_out:
                     continue
                 valuation = economy.players[player].types[kind].valuation
-                missed = _missed(valuation, held[player], price, owned[player], supply)
+                missed = missed_at(valuation, held[player], price, owned[player], supply)
                 at_stake = float(price @ supply) + float(self.stakes[economy.first_rows[player] + kind])
                 if missed > CONTENT_TOLERANCE * at_stake:
                     self.doubts.append(f"{economy.player_names[player]} would hold something else in draw {draw}")
@@ -308,57 +302,8 @@ class _Played:
                 max(owned + trade, Fraction(0))
                 for owned, trade in zip(exact(kind.endowment[:-1]), trades[member], strict=False)
             ]
-            found.append(kind.valuation.exact_value(_kept(kind.valuation, held)) + trades[member][-1])
+            found.append(kind.valuation.exact_value(kept(kind.valuation, held)) + trades[member][-1])
         return found
-
-
-def _settled(bids: FloatArray, offers: FloatArray) -> list[list[Fraction]]:
-    """Settle trading posts in rational numbers: net trades of every player, ``(N, L)``."""
-    ends = [[Fraction(0)] * (bids.shape[1] + 1) for _ in bids]
-    for good in range(bids.shape[1]):
-        sent, offered = exact(bids[:, good]), exact(offers[:, good])
-        money, units = sum(sent, Fraction(0)), sum(offered, Fraction(0))
-        if money == 0 or units == 0:
-            continue
-        for end, bid, offer in zip(ends, sent, offered, strict=True):
-            end[good] += bid * units / money - offer
-            end[-1] += offer * money / units - bid
-    return ends
-
-
-def _kept(valuation: Valuation, held: list[Fraction]) -> list[Fraction]:
-    """Return what is kept of a bundle whose excess lowers its value."""
-    if not isinstance(valuation.simplified(), SeparableValuation):
-        return held
-    simple = valuation.simplified()
-    assert isinstance(simple, SeparableValuation)
-    most = [simple.exact_satiation(good) for good in range(len(held))]
-    return [quantity if limit is None else min(quantity, limit) for quantity, limit in zip(held, most, strict=True)]
-
-
-def _missed(valuation: Valuation, held: FloatArray, price: FloatArray, owned: FloatArray, supply: FloatArray) -> float:
-    """Return a bound on what more a trader would gain at a price by holding anything else that it can pay, numeraire.
-
-    It is that of tangents: what the margin just above the holding is worth beyond the price, times how much more may be
-    held, or the price beyond the margin just below, times the holding. Nobody holds more than the supply, nor more of
-    one good than its money buys.
-    """
-    more, less = (
-        valuation.exact_tangent([Fraction(max(float(quantity) * (1 + side * BESIDE), 0.0)) for quantity in held])[1]
-        for side in (1, -1)
-    )
-    most = supply if len(held) > 1 or price[0] <= 0 else np.minimum(supply, owned[:-1] + owned[-1] / price)
-    total = 0.0
-    for above, below, quantity, cost, limit in zip(more, less, held, price, most, strict=True):
-        room = max(float(limit) - float(quantity), 0.0)
-        if above is None:
-            total += 0.0 if room <= 0 else np.inf
-            continue
-        kept = np.inf if below is None else float(below)
-        total += max(
-            (float(above) - float(cost)) * room, (float(cost) - kept) * float(quantity) if quantity > 0 else 0, 0
-        )
-    return total
 
 
 def _draws(certificate: ComparedMarketCertificate) -> IntegerArray:

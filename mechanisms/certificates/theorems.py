@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Self
 
-from marketgame.mechanisms.certificates.plain.compensated import everybody_is_compensated, nobody_has_another_type
+from marketgame.mechanisms.certificates.plain.compared import no_lie_pays
+from marketgame.mechanisms.certificates.plain.compensated import (
+    counted_contract,
+    everybody_is_compensated,
+    nobody_has_another_type,
+)
 from marketgame.mechanisms.certificates.plain.instance import Checked, Instance
 from marketgame.mechanisms.certificates.plain.staying import (
     deposits_are_made,
@@ -24,6 +29,22 @@ type Check = Callable[[Instance, Deadline], Iterator[Checked]]
 
 CONTRACT = frozenset({"rules", "transfers", "numeraire_transfers", "prices", "stated"})
 STAYING = CONTRACT | {"severance"}
+EITHER_MARKET = STAYING | {"market"}
+
+
+def one_liar(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
+    """Check that no player gains by a lie that it obeys: in a market to compare with, or by all counts of types."""
+    if instance.market is not None:
+        yield from no_lie_pays(instance, (1,), deadline)
+        return
+    lie = counted_contract(instance).largest_lie(deadline)
+    found = "over all counts of types among replicas" if not lie.tempting else "that is wrong"
+    yield Checked("no lie gains anything", found, not lie.tempting, lie.gain, lie.stake)
+
+
+def liars_together(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
+    """Check that no coalition gains by a lie to a market to compare with."""
+    yield from no_lie_pays(instance, range(1, len(instance.economy.players) + 1), deadline)
 
 
 def one_player(instance: Instance, _: Deadline) -> Iterator[Checked]:
@@ -61,6 +82,20 @@ class Theorem(StrEnum):
         frozenset[str](),
         one_player,
     )
+    EVERY_LIE_COSTS = (
+        "every lie costs",
+        "No player gains by a report that is not true, doing as it is told: each was tried.",
+        "docs/stress.md, What an answer rests on",
+        CONTRACT | {"market"},
+        one_liar,
+    )
+    EVERY_JOINT_LIE_COSTS = (
+        "every joint lie costs",
+        "No coalition gains in sum by reports that are not true, doing as it is told: each was tried.",
+        "docs/stress.md, What an answer rests on",
+        frozenset({"market"}),
+        liars_together,
+    )
     COMPENSATED = (
         "coalition-proof transfers",
         "No coalition of any size gains by lies that it obeys: each is compensated for what others report.",
@@ -79,7 +114,7 @@ class Theorem(StrEnum):
         "everybody pays the price",
         "No coalition gains by leaving whose members do as well as by trading at supporting prices.",
         "docs/stress.md, What an answer rests on (Debreu and Scarf)",
-        STAYING,
+        EITHER_MARKET,
         everybody_pays_the_price,
     )
     WORTH_STAYING = (

@@ -16,6 +16,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from math import inf, isfinite, nextafter, prod
@@ -23,13 +24,15 @@ from math import inf, isfinite, nextafter, prod
 import numpy as np
 
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
+from marketgame.mechanisms.certificates.plain.compared import truthful_ends
 from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, surplus
 from marketgame.mechanisms.certificates.plain.instance import NO_GAIN, Checked, Instance, within
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.stakes import stakes_of_play
+from marketgame.mechanisms.economies.stakes import stakes_by_profile, stakes_of_play
 from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import Refusal
@@ -58,22 +61,77 @@ def everybody_pays_the_price(instance: Instance, deadline: Deadline) -> Iterator
     if instance.transfers is not None:
         yield from _by_definition(instance, deadline)
         return
-    contract, amounts = instance.contract, list[tuple[Fraction, Fraction]]()
     yield _nothing_promised(instance)
-    for number in instance.possible():
+    amounts, economy = list[tuple[Fraction, Fraction]](), instance.economy
+    places = _places_of(instance) if instance.market is None else _places_in(instance)
+    count = 0
+    for place in places:
         deadline.check()
-        price, promised = contract.price(number), instance.promised_for_leaving(number)
-        owned, ends = contract.endowments(number), contract.obeyed(number)
-        supply = [sum(column, NOTHING) for column in zip(*owned, strict=True)]
-        for player, row in enumerate(owned):
-            near = [min(pair) for pair in zip(contract.bundle(player, number), supply, strict=False)]
-            best = surplus(contract.kind(player, number).valuation, price, supply, near)
-            wealth = sum((p * own for p, own in zip(price, row, strict=True)), NOTHING)
+        count += 1
+        supply = [sum(column, NOTHING) for column in zip(*place.owned, strict=True)]
+        for player, (kind, row) in enumerate(zip(place.profile, place.owned, strict=True)):
+            near = [min(max(held, NOTHING), most) for held, most in zip(place.held[player], supply, strict=False)]
+            best = surplus(economy.players[player].types[kind].valuation, place.price, supply, near)
+            wealth = sum((p * own for p, own in zip(place.price, row, strict=True)), NOTHING)
             most = UNLIMITED if best is None else wealth + best
-            stays = ends.utility[player] - promised[player]
-            amounts.append((most - stays, contract.stakes[number][player]))
-    found = f"of each of {len(instance.economy.players)} players at each of {len(instance.possible())} profiles"
+            amounts.append((most - place.stays[player], place.stakes[player]))
+    found = f"of each of {len(economy.players)} players at each of {count} profiles"
     yield within("nobody would gain by trading at the contract's prices", found, amounts)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How everybody ends at a profile that can occur.
+
+    Attributes:
+        profile: of types.
+        price: ``[good]``, numeraire per unit.
+        owned: ``[player][good]``, units.
+        held: of the goods other than the numeraire, likewise.
+        stays: what everybody enjoys there, less what it is promised for leaving, ``[player]``, numeraire.
+        stakes: what is at stake for everybody, ``[player]``, numeraire.
+    """
+
+    profile: tuple[int, ...]
+    price: list[Fraction]
+    owned: Sequence[Sequence[Fraction]]
+    held: Sequence[Sequence[Fraction]]
+    stays: list[Fraction]
+    stakes: list[Fraction]
+
+
+def _places_of(instance: Instance) -> Iterator[_Place]:
+    """Yield how a contract ends at every profile that can occur."""
+    contract = instance.contract
+    for number in instance.possible():
+        enjoyed, promised = contract.obeyed(number).utility, instance.promised_for_leaving(number)
+        yield _Place(
+            contract.profiles[number],
+            contract.price(number),
+            contract.endowments(number),
+            [contract.bundle(player, number) for player in range(len(enjoyed))],
+            [utility - less for utility, less in zip(enjoyed, promised, strict=True)],
+            contract.stakes[number],
+        )
+
+
+def _places_in(instance: Instance) -> Iterator[_Place]:
+    """Yield how a market ends at every profile that can occur; what is not traded costs what the efficient would."""
+    economy = instance.economy
+    efficient, ended = efficient_allocation(economy), truthful_ends(economy, instance.market_given)
+    stakes = stakes_by_profile(economy, efficient)
+    for number in np.flatnonzero(economy.prior.probability > 0).tolist():
+        profile = tuple(economy.profiles[number].tolist())
+        owned = [exact(player.types[kind].endowment) for player, kind in zip(economy.players, profile, strict=True)]
+        usual = exact(efficient.price[number])
+        yield _Place(
+            profile,
+            [one if paid is None else paid for one, paid in zip(usual, [*ended.prices[number], None], strict=True)],
+            owned,
+            [exact(row) for row in efficient.bundles[number]],
+            ended.utilities(number),
+            exact(stakes[number]),
+        )
 
 
 def _nothing_promised(instance: Instance) -> Checked:
