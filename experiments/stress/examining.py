@@ -155,8 +155,8 @@ def _joint_lies(subject: Subject, check: JointMisreportCheck, deadline: Deadline
         return _one_type(subject)
     try:
         if check.theorem:
-            found = proven_by(Theorem.COMPENSATED, contract_instance(subject.contract, subject.rules), deadline)
-            return found or Ruling(Verdict.NOT_REFUTED, "none gains, but for rounding that may count to somebody")
+            ruling = proven_by(Theorem.COMPENSATED, contract_instance(subject.contract, subject.rules), deadline)
+            return ruling or Ruling(Verdict.NOT_REFUTED, "none gains, but for rounding that may count to somebody")
         proof = certify_joint_truth(subject.contract, subject.rules, deadline=deadline)
     except DeadlinePassedError:
         return Ruling(Verdict.NOT_REFUTED, "none gains, but time was over before that was derived twice", cut=True)

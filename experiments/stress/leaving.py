@@ -87,7 +87,7 @@ def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, 
 def _stays(contract: GrandContract, stakes: FloatArray, by: Deadline) -> bool:
     """Say whether every coalition seems to expect by staying what it could make of its own."""
     worth = _least_worth_of_staying(contract, stakes, by)
-    return worth is not None and worth.slack >= -GAIN_TOLERANCE * contract.stakes.max()
+    return worth is not None and worth.slack >= -GAIN_TOLERANCE * float(contract.stakes.max())
 
 
 @dataclass(frozen=True)
