@@ -12,6 +12,7 @@ from marketgame.experiments import HOME
 from marketgame.experiments.claims.claim import Effort, Finding
 from marketgame.experiments.claims.drawing import generators
 from marketgame.experiments.claims.frequency import Frequency
+from marketgame.experiments.claims.giraud_rochon import round_table
 from marketgame.experiments.claims.giraud_rochon.domination import LAW
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.mechanisms.arrays import FloatArray
@@ -259,15 +260,19 @@ def no_solution(effort: Effort) -> Finding:
         prior = CorrelatedPrior(generator.dirichlet(np.ones(len(drawn.profiles))).reshape(drawn.prior.type_counts))
         drawn = Economy("drawn", drawn.goods, drawn.units, drawn.players, prior)
         exist += isinstance(incentive_compatible_transfers(drawn, efficient_allocation(drawn)), IncentiveTransfers)
+    three = float(round_table.gain_of_the_next_report())
+    symmetric = not list(round_table.unequal_steps())
     text = (
-        f"Two traders whose tastes turn together: multipliers contradict every balanced transfer by {margin:.4f}. Of "
+        f"Two traders whose tastes turn together: multipliers contradict every balanced transfer by {margin:.4f}. "
+        f"Three whose types' odds depend on their sum alone: by the report of the next type valuations gain "
+        f"{three:.3f} euro in sum, to which balanced transfers add nothing. Of "
         f"{effort.economies} economies of three or four players drawn with correlated priors {exist} have such "
         f"transfers."
     )
     frequency = Frequency(
         "economies of three and four players drawn with correlated priors, transfers exist", exist, effort.economies
     )
-    return Finding(margin > ROUNDING, text, (frequency,))
+    return Finding(margin > ROUNDING and symmetric and three > 0, text, (frequency,))
 
 
 def nobody_forced(effort: Effort) -> Finding:

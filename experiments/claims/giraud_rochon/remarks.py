@@ -372,8 +372,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Outcome-efficient mechanisms have balanced incentive-compatible transfers",
         "d'Aspremont and Gérard-Varet have shown that the system of section 6.1 has a solution, and that its "
         "transfers balance and make the truth best.",
-        "An economy of two traders, with multipliers that contradict every balanced transfer; and economies of three "
-        "and four with correlated priors that are drawn.",
+        "An economy of two traders, with multipliers that contradict every balanced transfer; one of three, in "
+        "rational numbers; and economies of three and four with correlated priors that are drawn.",
         (
             How.CERTIFICATE,
             How.SEARCH,
@@ -382,8 +382,8 @@ CLAIMS: tuple[Claim, ...] = (
         Verdict.REPAIRED,
         "Section 6.1 does not repeat the compatibility condition, without which there may be none. The counterexample "
         "has two players, where Assumption 1 asks for three: with a third whose types tell nothing about the others "
-        "there always are some, since that one can be paid by the others' reports; with three who all matter we know "
-        "no example.",
+        "there always are some, since that one can be paid by the others' reports. Three who all matter need not have "
+        "any either: Proposition 26 of docs/reports.md has three with seven types each. Such priors are rare.",
         conditions.no_solution,
         (
             EVERY_VERDICT,
@@ -394,7 +394,8 @@ CLAIMS: tuple[Claim, ...] = (
                 "solve",
                 "example:turning-tastes",
             ),
-            "Two traders whose tastes for two goods turn together, four types each.",
+            "Two traders whose tastes for two goods turn together, four types each. The smallest with three players "
+            "that we know has seven types each.",
         ),
         repair=Repair(
             "Where the compatibility condition holds, with the right indices, there are such transfers for all "
