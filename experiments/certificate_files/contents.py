@@ -37,6 +37,7 @@ from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.replies import RepliesBound, RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
@@ -274,6 +275,7 @@ BOUND = Record(
     CoalitionBound, (Key("coalition", form=COALITION), "reason", "total_gain", Key("reaction", form=REACTION))
 )
 RANGE = Record(BlockedRange)
+REPLIES_BOUND = Record(RepliesBound, (Key("coalition", form=COALITION), "total_gain", Key("reaction", form=REACTION)))
 PART = Record(PartBound, (Key("members", form=COALITION), "gain"))
 
 for layout in (
@@ -390,6 +392,11 @@ CERTIFICATES = (
         (CERTIFIES, "joint-misreport"),
     ),
     Record(JointTruthCertificate, (*MARKET, "gains"), (CERTIFIES, "no-joint-lie-pays")),
+    Record(
+        RepliesCertificate,
+        (*MARKET, Key("bounds", form=listed(REPLIES_BOUND.form))),
+        (CERTIFIES, "no-lie-and-reply-pays"),
+    ),
     Record(
         SampledLieCertificate,
         (

@@ -26,10 +26,11 @@ from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCer
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.plain.instance import Premise
+from marketgame.mechanisms.certificates.replies import RepliesBound, RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
-from marketgame.mechanisms.certificates.stability import StabilityCertificate
+from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.certificates.theorem import TheoremCertificate
 from marketgame.mechanisms.certificates.verification import Verification
 from marketgame.mechanisms.contracts.stated import recommendation_odds
@@ -40,7 +41,7 @@ from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type ProofCertificate = StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate
+type ProofCertificate = StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate | RepliesCertificate
 type MarketCertificate = (
     PlayedCertificate
     | SampledLieCertificate
@@ -219,6 +220,12 @@ def _proof_subject(stored: ProofCertificate, replay: Replay) -> dict[str, Any]:
                 "largest_coalition": len(gains),
                 "total_gain": {f"of {size}": _pair(replay, entry("gains", size - 1)) for size in _sizes(gains)},
             }
+        case RepliesCertificate(bounds=bounds):
+            return {
+                "largest_coalition": stored.largest,
+                "coalitions": [names_of(bound.coalition, economy) for bound in bounds],
+                "total_gain": _pair(replay, lambda one: max(bound.total_gain for bound in one.bounds)),
+            }
         case StabilityCertificate():
             claimed = stored.about
             listed = claimed if claimed.count <= MOST_LISTED else (bound.coalition for bound in stored.bounds)
@@ -300,6 +307,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         MisreportCertificate: _print_misreport,
         JointMisreportCertificate: _print_joint_misreport,
         JointTruthCertificate: _print_joint_truth,
+        RepliesCertificate: _print_replies,
         SampledLieCertificate: _print_sampled_lie,
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
@@ -348,8 +356,8 @@ def _print_joint_misreport(stored: JointMisreportCertificate, replay: Replay, co
 
 def _print_joint_truth(stored: JointTruthCertificate, replay: Replay, console: Console) -> None:
     sizes = _sizes(stored.gains)
-    whom = "no coalition" if len(sizes) == len(stored.economy.players) else f"no coalition of up to {len(sizes)}"
-    _print_heading(stored.economy, f"{whom} gains by reporting other types and obeying", stored.rules, console)
+    text = f"{_nobody(len(sizes), stored.economy)} gains by reporting other types and obeying"
+    _print_heading(stored.economy, text, stored.rules, console)
     scale = float(np.abs(stored.gains).max())
     rows = [[str(size), *_shown(replay.both(entry("gains", size - 1)), scale)] for size in sizes]
     title = "What members gain in sum by the joint lie that pays most, relative to what is at stake for them"
@@ -360,6 +368,25 @@ def _print_joint_truth(stored: JointTruthCertificate, replay: Replay, console: C
 def _sizes(gains: FloatArray) -> range:
     """Return the sizes of coalitions for each of which there is a number."""
     return range(1, len(gains) + 1)
+
+
+def _print_replies(stored: RepliesCertificate, replay: Replay, console: Console) -> None:
+    economy = stored.economy
+    text = f"{_nobody(stored.largest, economy)} gains by reporting anything and doing anything after it"
+    _print_heading(economy, text, stored.rules, console)
+    scale = float(np.abs(stored.numeraire_transfers).max())
+    rows = [
+        [_joined(bound.coalition, economy), *_shown(replay.both(entry("bounds", place, "total_gain")), scale)]
+        for place, bound in enumerate(stored.bounds)
+    ]
+    title = "Gain in sum at most, by any report and any replies to what is then heard"
+    console.print(table(title, ["by", "stored", "recomputed"], rows, texts=1))
+    _print_reactions(stored.bounds, economy, console)
+
+
+def _nobody(largest: int, economy: Economy) -> str:
+    """Return whom a claim is about, in words."""
+    return "no coalition" if largest >= len(economy.players) else f"no coalition of up to {largest}"
 
 
 def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: Console) -> None:
@@ -571,8 +598,13 @@ def _print_stability(stored: StabilityCertificate, replay: Replay, console: Cons
     console.print(table("Gain at most", ["by", "bound", "stored", "recomputed"], rows, texts=2))
     if stored.member_gains is not None:
         console.print("Every other coalition gains at most what its members do in sum.")
-    for reaction in dict.fromkeys(bound.reaction for bound in stored.bounds if bound.reaction is not None):
-        against = [bound for bound in stored.bounds if bound.reaction == reaction]
+    _print_reactions(stored.bounds, economy, console)
+
+
+def _print_reactions(bounds: Sequence[CoalitionBound | RepliesBound], economy: Economy, console: Console) -> None:
+    """Print how outsiders answer misquotes where bounds rest on it."""
+    for reaction in dict.fromkeys(bound.reaction for bound in bounds if bound.reaction is not None):
+        against = [bound for bound in bounds if bound.reaction == reaction]
         members = ", ".join(_joined(bound.coalition, economy) for bound in against)
         text = reaction_text(reaction, economy)
         console.print(f"outsiders of {marked(members)} after a misquote: {marked(text)}", style="dim")

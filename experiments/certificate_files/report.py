@@ -24,6 +24,7 @@ from marketgame.mechanisms.certificates.hidden_ruin import HiddenRuinCertificate
 from marketgame.mechanisms.certificates.joint_misreport import JointMisreportCertificate
 from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
+from marketgame.mechanisms.certificates.replies import RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
@@ -118,7 +119,7 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
                 names_of(again.coalition, again.economy), again.status_quo, again.promised, strict=True
             ):
                 yield _expects(name, float(before), float(after), again.economy.money)
-        case StabilityCertificate() | CountedStabilityCertificate() | JointTruthCertificate():
+        case StabilityCertificate() | CountedStabilityCertificate() | JointTruthCertificate() | RepliesCertificate():
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."

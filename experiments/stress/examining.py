@@ -19,6 +19,7 @@ from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.mechanisms.certificates.certificate import Certificate, verify
 from marketgame.mechanisms.certificates.examination import (
+    GRACE,
     PAIR,
     CoalitionFinding,
     DeviationKind,
@@ -35,6 +36,7 @@ from marketgame.mechanisms.certificates.examination import (
     timed_examiner,
 )
 from marketgame.mechanisms.certificates.joint_truth import certify_joint_truth
+from marketgame.mechanisms.certificates.replies import certify_replies
 from marketgame.mechanisms.certificates.stability import certify_stability
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.collusion.side_contracts.arbitrage import Temptation
@@ -153,11 +155,12 @@ def _joint_lies(subject: Subject, check: JointMisreportCheck, deadline: Deadline
         return Ruling(Verdict.NOT_REFUTED, f"none gains of up to {check.examined_size} members")
     if not subject.secrets:
         return _one_type(subject)
+    by = Deadline.after(max(deadline.left, GRACE))
     try:
         if check.theorem:
-            ruling = proven_by(Theorem.COMPENSATED, contract_instance(subject.contract, subject.rules), deadline)
+            ruling = proven_by(Theorem.COMPENSATED, contract_instance(subject.contract, subject.rules), by)
             return ruling or Ruling(Verdict.NOT_REFUTED, "none gains, but for rounding that may count to somebody")
-        proof = certify_joint_truth(subject.contract, subject.rules, deadline=deadline)
+        proof = certify_joint_truth(subject.contract, subject.rules, deadline=by)
     except DeadlinePassedError:
         return Ruling(Verdict.NOT_REFUTED, "none gains, but time was over before that was derived twice", cut=True)
     except ValueError as too_many:
@@ -243,32 +246,49 @@ def _consistent(subject: Subject, examiner: Examiner, found: Orders, anybody: Ru
 
 def replies_alone(subject: Subject, deadline: Deadline) -> Answered:
     """Return whether a player alone gains by a report and its replies to what follows."""
-    return Answered({Question.DISOBEYS: _replies(subject, deadline, range(1, 2))})
+    return Answered({Question.DISOBEYS: _replies(subject, deadline, range(1, PAIR))})
 
 
 def replies(subject: Subject, deadline: Deadline, alone: Ruling | None) -> Answered:
     """Return whether a coalition gains by reports and its replies to what follows, given what single players do."""
-    several = _replies(subject, deadline, range(PAIR, len(subject.contract.economy.players) + 1))
-    if several.verdict is Verdict.PROVEN and (alone is None or alone.verdict is not Verdict.PROVEN):
-        several = Ruling(Verdict.NOT_REFUTED, "none of several gains, but one player might")
+    provable = alone is not None and alone.verdict is Verdict.PROVEN
+    sizes = range(PAIR, len(subject.contract.economy.players) + 1)
+    several = _replies(subject, deadline, sizes, provable=provable)
     return Answered({Question.DISOBEY: several})
 
 
-def _replies(subject: Subject, deadline: Deadline, sizes: range) -> Ruling:
+def _replies(subject: Subject, deadline: Deadline, sizes: range, *, provable: bool = True) -> Ruling:
+    """Return the ruling on coalitions of some sizes; its certificate covers smaller ones too.
+
+    Args:
+        subject: what is examined.
+        deadline: of everything.
+        sizes: of coalitions.
+        provable: whether smaller ones are known not to gain.
+    """
     examiner = subject.examiner(deadline)
     verdict, found = examine_replies(examiner, sizes, alike_players(examiner), share=1.0, effort=ORACLE)
     if found:
         return _no(subject, found[0])
-    if verdict is Verdict.PROVEN:
-        members = "one player" if sizes.stop == PAIR else f"coalitions of {sizes.start} to {sizes.stop - 1}"
-        premises = (
-            ("who", members),
-            ("reports", "all"),
-            ("what follows", "bounded after everything that may be heard"),
-        )
-        how = "a bound on every reply to every report (marketgame.mechanisms.collusion.lies_and_replies)"
-        return Ruling(verdict, "every lie costs, whatever follows", theorem=how, premises=premises)
-    return Ruling(Verdict.NOT_REFUTED, "none found", cut=deadline.passed)
+    if verdict is not Verdict.PROVEN:
+        return Ruling(Verdict.NOT_REFUTED, "none found", cut=deadline.passed)
+    if not provable:
+        return Ruling(Verdict.NOT_REFUTED, "none of several gains, but one player might")
+    return _certified_replies(subject, deadline, sizes.stop - 1)
+
+
+def _certified_replies(subject: Subject, deadline: Deadline, largest: int) -> Ruling:
+    """Return the ruling on coalitions of up to some size none of which gains by a first derivation of bounds."""
+    by = Deadline.after(max(deadline.left, GRACE))
+    try:
+        proof, excluded = certify_replies(subject.contract, subject.rules, largest, subject.reaction_to, by)
+    except DeadlinePassedError:
+        return Ruling(Verdict.NOT_REFUTED, "none gains, but time was over before that was derived twice", cut=True)
+    except ValueError as too_many:
+        return Ruling(Verdict.NOT_REFUTED, f"none gains, but that is not derived twice: {too_many}")
+    if not excluded:
+        return Ruling(Verdict.NOT_REFUTED, "none gains by one derivation, but by another some might")
+    return Ruling(Verdict.PROVEN, "every lie costs, whatever follows", evidence=_evidence("no-reply-pays", proof))
 
 
 def _bounded(found: Orders, name: str) -> Ruling:

@@ -8,6 +8,7 @@
 | `MisreportCertificate` | a type gains by reporting another | settling every draw (GR 4, 4') |
 | `JointMisreportCertificate` | a coalition gains by reporting other types | settling every draw (GR 4) |
 | `JointTruthCertificate` | no coalition gains by reporting other types | settling every profile (GR 4) |
+| `RepliesCertificate` | no coalition gains by reports and any replies | bounds on every reply (GR 4') |
 | `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |
 | `ComparedMarketCertificate` | who gains at trading posts, or in a call market | settling every draw (SS, RSW) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |

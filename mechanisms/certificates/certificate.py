@@ -51,6 +51,7 @@ from marketgame.mechanisms.certificates.joint_truth import (
     verify_joint_truth,
 )
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate, recomputed_misreport, verify_misreport
+from marketgame.mechanisms.certificates.replies import RepliesCertificate, recomputed_replies, verify_replies
 from marketgame.mechanisms.certificates.sampled_lie import (
     SampledLieCertificate,
     recomputed_sampled_lie,
@@ -77,6 +78,7 @@ type Certificate = (
     | MisreportCertificate
     | JointMisreportCertificate
     | JointTruthCertificate
+    | RepliesCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | StabilityCertificate
@@ -109,6 +111,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         MisreportCertificate: (verify_misreport, recomputed_misreport),
         JointMisreportCertificate: (verify_joint_misreport, recomputed_joint_misreport),
         JointTruthCertificate: (verify_joint_truth, recomputed_joint_truth),
+        RepliesCertificate: (verify_replies, recomputed_replies),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),

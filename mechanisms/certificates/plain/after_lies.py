@@ -12,7 +12,7 @@ of :math:`f_S` differ by: nothing, where transfers are those that no coalition o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm, prod
@@ -71,10 +71,33 @@ def largest_gain_after_lies(
     Raises:
         DeadlinePassedError: time ran out.
     """
+    by_coalition = gains_after_lies(contract, about, deadline)
+    if by_coalition is None:
+        return None
+    found = GainAfterLies((), NOTHING, Fraction(1))
+    for one in by_coalition:
+        if one.gain * found.stake > found.gain * one.stake or not found.coalition:
+            found = one
+    return found
+
+
+def gains_after_lies(
+    contract: PlainContract, about: Coalitions, deadline: Deadline = NO_DEADLINE
+) -> Iterator[GainAfterLies] | None:
+    """Return the same for each coalition but all together; none where none is proven, or there are too many reports.
+
+    Raises:
+        DeadlinePassedError: time ran out, once they are asked for.
+    """
     economy, rules = contract.economy, contract.rules
     proven = rules.execution is Execution.MATCHED and rules.refusal is Refusal.ESCROW and economy.prior.independent
     if not proven or contract.contract.stated is not None or len(economy.profiles) * about.count > MOST_ENTRIES:
         return None
+    return _gains_after_lies(contract, about, deadline)
+
+
+def _gains_after_lies(contract: PlainContract, about: Coalitions, deadline: Deadline) -> Iterator[GainAfterLies]:
+    economy = contract.economy
     players = range(len(economy.players))
     paid = [exact(row) for row in contract.contract.numeraire_transfers]
     worth = [
@@ -84,7 +107,6 @@ def largest_gain_after_lies(
     (transfers, values), unit = _whole([paid, worth])
     likely = [_whole([[exact(economy.prior.marginal(player))]])[0][0, 0] for player in players]
     counts = economy.prior.type_counts
-    found = GainAfterLies((), NOTHING, Fraction(1))
     for coalition in about:
         deadline.check()
         others = [player for player in players if player not in coalition]
@@ -95,10 +117,7 @@ def largest_gain_after_lies(
             left = (np.moveaxis(left, player, -1) * likely[player]).sum(axis=-1)
         scale = unit * prod(int(likely[player].sum()) for player in others)
         gain = Fraction(int(left.max() - left.min()), scale)
-        stake = sum((_least_stake(contract, member) for member in coalition), NOTHING)
-        if gain * found.stake > found.gain * stake or not found.coalition:
-            found = GainAfterLies(coalition, gain, stake)
-    return found
+        yield GainAfterLies(coalition, gain, sum((_least_stake(contract, member) for member in coalition), NOTHING))
 
 
 def _least_stake(contract: PlainContract, player: int) -> Fraction:
