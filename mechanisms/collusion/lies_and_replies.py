@@ -388,13 +388,16 @@ def gain_beyond_deposits(contract: GrandContract, rules: MarketRules, size: int)
         return None
     outside = contract.economy.gains_from_goods(contract.efficient.profiles, contract.efficient.bundles)
     least = [stakes.min() for stakes in np.split(contract.stakes, contract.economy.first_rows[1:])]
+    # Who has one type lies about nothing, and has no part in expectations.
+    uncertain = [player for player, count in enumerate(counts) if count > 1]
     largest = 0.0
     for members in combinations(range(len(counts)), size):
         others = [player for player in range(len(counts)) if player not in members]
         left = contract.numeraire_transfers[:, list(members)].sum(axis=1) - outside[:, others].sum(axis=1)
-        table = left.reshape(counts)
-        for player in reversed(others):
-            table = np.tensordot(table, prior.marginal(player), axes=(player, 0))
+        table = left.reshape([counts[player] for player in uncertain])
+        for place, player in reversed(list(enumerate(uncertain))):
+            if player in others:
+                table = np.tensordot(table, prior.marginal(player), axes=(place, 0))
         if others:  # Everybody together gains nothing: theirs is all welfare, and transfers balance.
             largest = max(largest, float(np.ptp(table)) / sum(least[member] for member in members))
     return largest

@@ -105,17 +105,20 @@ def _gains_after_lies(contract: PlainContract, about: Coalitions, deadline: Dead
         for number in range(len(contract.profiles))
     ]
     (transfers, values), unit = _whole([paid, worth])
-    likely = [_whole([[exact(economy.prior.marginal(player))]])[0][0, 0] for player in players]
-    counts = economy.prior.type_counts
+    # Who has one type lies about nothing, and has no part in expectations.
+    uncertain = [player for player in players if economy.prior.type_counts[player] > 1]
+    counts = [economy.prior.type_counts[player] for player in uncertain]
+    likely = {player: _whole([[exact(economy.prior.marginal(player))]])[0][0, 0] for player in uncertain}
     for coalition in about:
         deadline.check()
         others = [player for player in players if player not in coalition]
         if not others:
             continue
         left = (transfers[:, list(coalition)].sum(axis=1) - values[:, others].sum(axis=1)).reshape(counts)
-        for player in reversed(others):
-            left = (np.moveaxis(left, player, -1) * likely[player]).sum(axis=-1)
-        scale = unit * prod(int(likely[player].sum()) for player in others)
+        unknown = [place for place, player in enumerate(uncertain) if player in others]
+        for place in reversed(unknown):
+            left = np.asarray((np.moveaxis(left, place, -1) * likely[uncertain[place]]).sum(axis=-1))
+        scale = unit * prod(int(likely[uncertain[place]].sum()) for place in unknown)
         gain = Fraction(int(left.max() - left.min()), scale)
         yield GainAfterLies(coalition, gain, sum((_least_stake(contract, member) for member in coalition), NOTHING))
 
