@@ -174,7 +174,13 @@ def _print_answers(examination: Examination, console: Console) -> None:
     error = examination.joint_lies.error_a_member
     if error is not None:
         money = examination.contract.economy.units[-1]
-        console.print(f"No joint lie gains, to a standard error of at most {error:.2g} {money} for each member.")
+        known = f"a standard error of at most {error:.2g} {money} for each member"
+        if examination.joint_lies.theorem:
+            console.print(
+                f"Transfers are drawn after the reports. If draws were known before, no joint lie gains, to {known}."
+            )
+        else:
+            console.print(f"No joint lie gains, to {known}.")
 
 
 def _print_joint_lies(examination: Examination, console: Console) -> None:

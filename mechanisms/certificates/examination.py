@@ -379,7 +379,8 @@ class Examination:
         """The same, as far as it is known where types are drawn."""
         match self.incentives.incentive_compatible:
             case True:
-                return Verdict.PROVEN if self.incentives.standard_errors is None else Verdict.SAMPLED
+                proven = self.incentives.theorem or self.incentives.standard_errors is None
+                return Verdict.PROVEN if proven else Verdict.SAMPLED
             case False:
                 return Verdict.REFUTED
         return Verdict.NOT_REFUTED
@@ -389,7 +390,7 @@ class Examination:
         """Whether no coalition, of one or more, gains by a lie alone."""
         if self.truth_is_best is Verdict.REFUTED or not self.joint_lies.truthful:
             return Verdict.REFUTED
-        if self.joint_lies.error_a_member is not None:
+        if self.joint_lies.error_a_member is not None and not self.joint_lies.theorem:
             return Verdict.SAMPLED
         return Verdict.PROVEN if self.joint_lies.complete else Verdict.NOT_REFUTED
 

@@ -1,15 +1,18 @@
 """What is known about a contract whose profiles are too many to list: at those that stand for all.
 
 Where wealth or deposits bound what coalitions gain, the bound is a number for each player and profile. It is derived at
-the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`): what holds at drawn ones is *sampled*,
-and never proven. Where they are all counts of types among replicas it is derived a second time, in rational numbers,
-and has a certificate (:mod:`marketgame.mechanisms.certificates.counted_stability`).
+the profiles that stand for all (:mod:`marketgame.mechanisms.contracts.sampled`). Where they are all counts of types
+among replicas it is derived a second time, in rational numbers, and has a certificate
+(:mod:`marketgame.mechanisms.certificates.counted_stability`). What holds at drawn ones holds at all by Theorem 2 or 8
+of ``docs/collusion.md``, since the contract says nothing at a profile whose allocation it cannot prove efficient: if
+there is enough money wherever types may be (:mod:`marketgame.mechanisms.contracts.money_left`). Otherwise it is
+*sampled*.
 
 Lies of single players are exact where counts of types are, and have standard errors elsewhere. Of joint lies a theorem
-speaks under coalition-proof transfers (:mod:`marketgame.mechanisms.contracts.in_turn`); under others they are searched
-for, and what they gain is bounded (:mod:`marketgame.mechanisms.contracts.joint_lie_search`). A lie that gains more than
-draws leave uncertain has a certificate, which settles it at profiles of its own. Orders under other rules are not
-examined.
+speaks under coalition-proof transfers (:mod:`marketgame.mechanisms.contracts.in_turn`), and with deposits and matched
+orders of whatever follows them; under others they are searched for, and what they gain is bounded
+(:mod:`marketgame.mechanisms.contracts.joint_lie_search`). A lie that gains more than draws leave uncertain has a
+certificate, which settles it at profiles of its own. Orders under other rules are not examined.
 """
 
 from __future__ import annotations
@@ -37,9 +40,10 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasi
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.joint_lie_search import joint_misreports_on_demand
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
+from marketgame.mechanisms.contracts.money_left import most_purchasing_power_taken
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.transfers import balanced_externalities
-from marketgame.mechanisms.deviations.bounds import reason_by_member, wealth_beyond_bundles
+from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member, wealth_beyond_bundles
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
@@ -47,7 +51,7 @@ from marketgame.mechanisms.economies.profiles import Listing
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, stakes_of_play
 from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
-from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal
+from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal, Withholding
 
 
 def examine_sampled(
@@ -69,7 +73,8 @@ def examine_sampled(
     reason, gains = reason_by_member(rules), _beyond_wealth(contract)
     bounds = None if reason is None or gains is None else MemberBounds(gains)
     proof = None if bounds is None else _proof(contract, rules, incentives, deadline)
-    verdict = Verdict.NOT_REFUTED if bounds is None else Verdict.SAMPLED if proof is None else Verdict.PROVEN
+    everywhere = proof is not None or (bounds is not None and holds_everywhere(contract, rules))
+    verdict = Verdict.NOT_REFUTED if bounds is None else Verdict.PROVEN if everywhere else Verdict.SAMPLED
     first, count = np.unique(contract.sample.tables.alike, return_counts=True)
     findings = [
         CoalitionFinding(
@@ -90,13 +95,15 @@ def examine_sampled(
     if joint_lies is None:
         joint_lies = JointMisreportCheck(None, 1, players, truthful=True)
     lies, joint_lies = _certified(contract, rules, incentives, joint_lies)
+    safe_after_lies = everywhere and reason is BoundReason.DEPOSITS and contract.coalition_proof
+    replies = Verdict.PROVEN if safe_after_lies else Verdict.NOT_REFUTED
     return Examination(
         contract=contract,
         rules=rules,
         incentives=incentives,
         joint_lies=joint_lies,
-        replies_alone=Verdict.NOT_REFUTED,
-        replies_together=Verdict.NOT_REFUTED,
+        replies_alone=replies,
+        replies_together=replies,
         report_agreements=(),
         findings=tuple(findings),
         by_member=bounds,
@@ -106,6 +113,22 @@ def examine_sampled(
         everybody=asked.complete and examined == asked.count,
         deterred=False,
     )
+
+
+def holds_everywhere(contract: ContractOnDemand, rules: MarketRules) -> bool:
+    """Say whether a bound by wealth or deposits holds at every profile, by a theorem of which all premises are known.
+
+    Where flows are not executed out of deposits, what may be withheld has to be wasted, for otherwise obedience need
+    not bring everybody its bundle, and what is granted has to be covered where the rules ask for that.
+    """
+    reason = reason_by_member(rules)
+    if reason is None or not contract.money_suffices:
+        return False
+    if reason is BoundReason.DEPOSITS:
+        return True
+    taken = most_purchasing_power_taken(contract.sample, contract.rule)
+    covered = taken is not None and bool((taken <= contract.economy.endowment_table[:, -1]).all())
+    return covered and rules.withholding is Withholding.WASTED
 
 
 def _proof(

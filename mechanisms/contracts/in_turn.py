@@ -17,13 +17,20 @@ for the increment that ends with it and the one that begins with it.
 what was said before. So members expect :math:`\sum_{i \in S} \Delta_i W` to be :math:`E[W(r_S, t_{-S})] - E[W]`, and
 with their own goods by their true types, less :math:`v_i(r)`, the welfare of all by the true types less a constant.
 
-*Where expectations are drawn* (:class:`DrawnTurns`) the transfers balance as exactly, and no coalition's gain exceeds
-zero by more than the draws' error: an outsider's increment does not quite average to zero. The error of one member's
-increment is that of a mean of D differences of W by its type; those of several add up at most. Latin hypercubes take
-out the part of it that is a sum over players of what each type contributes (Stein 1987); the rest divided by the root
-of D is the standard error. It is part of what is said of single lies, and twice the sum over the members bounds that of
-a joint lie, by what differences are at the profiles that stand for all: *sampled*, never proved. All players
-together exploit nobody, whatever is drawn.
+*Where expectations are drawn* (:class:`DrawnTurns`) the transfers are a lottery, drawn after the reports. They balance
+as exactly, and no coalition gains either: whatever was reported before its turn, an outsider's type and the one that is
+drawn in its place are of one law, so that its increment averages to zero over both. Each of the D draws of a Latin
+hypercube is of the prior, and replicas speak in an order that is drawn as well, so that means over draws and over
+replicas are unbiased; how many draws there are is stated before any is made. Nothing but money has to be certain: what
+everybody is left with at least is bounded in :mod:`marketgame.mechanisms.contracts.money_left`.
+
+*Whoever knew the draws before it reports* could gain by as much as they err, for then an outsider's increment does not
+quite average to zero. The error of one member's increment is that of a mean of D differences of W by its type; those
+of several add up at most. Latin hypercubes take out the part of it that is a sum over players of what each type
+contributes (Stein 1987); the rest divided by the root of D is the standard error. Twice the sum over the members bounds
+that of a joint lie, by what differences are at the profiles that stand for all. A run plays one outcome of the lottery
+in all its rounds, so that this is what its traders could learn to gain. All players together exploit nobody, whatever
+is drawn.
 
 *Where counts of types among replicas are few* (:class:`CountedTurns`) expectations are exact, and the theorem holds.
 
@@ -290,6 +297,11 @@ class InTurn:
     basis: FloatArray
     looked_at: IntegerArray
     efficient: EfficientAllocation
+
+    @property
+    def exact(self) -> bool:
+        """Whether expectations are exact."""
+        return self.turns.draws is None
 
     @cached_property
     def transfers(self) -> FloatArray:

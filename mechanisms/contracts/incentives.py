@@ -71,6 +71,7 @@ class IncentiveCheck:
         incentive_compatible: whether no misreport gains more than rounding of what is at stake for its type; none where
             that lies within `SURE` standard errors.
         standard_errors: of the gains where types are drawn, likewise; none where all are counted.
+        theorem: whether a theorem says that truth is best, whatever is known of the gains.
     """
 
     interim_utility: tuple[FloatArray, ...]
@@ -79,6 +80,7 @@ class IncentiveCheck:
     worst: Misreport | None
     incentive_compatible: bool | None
     standard_errors: tuple[FloatArray, ...] | None = None
+    theorem: bool = False
 
     @property
     def by_player(self) -> tuple[ReportGains, ...]:

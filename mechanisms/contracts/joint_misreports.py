@@ -67,9 +67,9 @@ class JointMisreportCheck:
         bound: what no coalition gains more than, numeraire; none if it is not known, or the worst is the most.
         theorem: whether transfers are those of :mod:`marketgame.mechanisms.contracts.coalition_proof`, so that no
             coalition gains, whatever its size.
-        error_a_member: the standard error of any coalition's gain, which is zero or less but for that, is at most this
-            for each member, numeraire, where transfers are those of :mod:`marketgame.mechanisms.contracts.in_turn` and
-            drawn; none elsewhere.
+        error_a_member: where transfers are those of :mod:`marketgame.mechanisms.contracts.in_turn` and drawn, the
+            standard error of any coalition's gain is at most this for each member, numeraire, if it knows the draws
+            before it reports; its gain is zero or less but for that. None elsewhere.
     """
 
     worst: JointMisreport | None

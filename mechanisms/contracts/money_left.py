@@ -6,13 +6,11 @@ what transfers may take: of those by turns (:mod:`marketgame.mechanisms.contract
 
 .. math:: \theta_i = \Delta_i W - v_i + c_i, \qquad \Delta_i W \ge \min_b \min_p [I_k(p) - I_b(p)],
 
-for an increment is a mean of differences that the type of i alone makes to welfare, whatever the others are, and whoever
-was drawn in its place.
+for an increment is a mean of differences that the type of i alone makes to welfare, whatever the others are, and
+whoever was drawn in its place.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +19,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.sampled import SampledEconomy
 from marketgame.mechanisms.contracts.transfers import least_transfers
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.price_range import PriceRange, price_range
+from marketgame.mechanisms.economies.price_range import PriceRange
 from marketgame.mechanisms.economies.profiles import players_alike
 
 
@@ -41,16 +39,10 @@ def most_purchasing_power_taken(sample: SampledEconomy, rule: TransferRule) -> F
     """Return the most purchasing power that a contract may take from each type, likewise, numeraire; at least zero."""
     if rule is TransferRule.NONE:
         return np.zeros(len(sample.economy.endowment_table))
-    prices, received = known_prices(sample.economy), _least_received(sample, rule)
+    prices, received = sample.price_range, _least_received(sample, rule)
     if prices is None or received is None:
         return None
     return np.maximum(prices.most_received - received, 0.0)
-
-
-@lru_cache(maxsize=16)
-def known_prices(economy: Economy) -> PriceRange | None:
-    """Return between which prices every profile of an economy clears; none where that is not known."""
-    return price_range(economy)
 
 
 def _least_received(sample: SampledEconomy, rule: TransferRule) -> FloatArray | None:
@@ -58,7 +50,7 @@ def _least_received(sample: SampledEconomy, rule: TransferRule) -> FloatArray | 
     if rule is TransferRule.EXPECTED_EXTERNALITY:
         # These are a number for each type's report; the others' worst are taken together.
         return least_transfers(sample.economy, sample.externalities)
-    prices = known_prices(sample.economy)
+    prices = sample.price_range
     if prices is None:
         return None
     if rule is TransferRule.NONE:

@@ -31,6 +31,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.in_turn import refuse_turns
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, judged_incentives
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
+from marketgame.mechanisms.contracts.money_left import least_money_left
 from marketgame.mechanisms.contracts.sampled import SampledEconomy
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation, Posterior, Terms
 from marketgame.mechanisms.contracts.transfers import (
@@ -118,6 +119,17 @@ class ContractOnDemand(DirectContract):
                 f"{economy.player_names[lacking]} may end with {least[lacking]:.6g} of the numeraire; endow it with at "
                 f"least {-least[lacking]:.6g} more"
             )
+
+    @cached_property
+    def money_suffices(self) -> bool:
+        """Whether it is proven that nobody ends with less than no numeraire, at any profile and whatever is drawn."""
+        least = least_money_left(self.sample, self.rule)
+        return least is not None and bool((least >= 0).all())
+
+    @cached_property
+    def coalition_proof(self) -> bool:
+        """Whether it is proven that no coalition of any size gains by lies that it obeys, whatever is drawn."""
+        return self.rule is TransferRule.COALITION_PROOF and (self.sample.in_turn.exact or self.money_suffices)
 
     @cached_property
     @override
@@ -323,7 +335,8 @@ def check_on_demand(contract: ContractOnDemand) -> IncentiveCheck:
     """Return interim utilities, all misreport gains and the worst misreport of a contract, with their standard errors.
 
     Standard errors are those of what these transfers bring; that other draws would have made other transfers is no
-    error of the contract. Of coalition-proof transfers it is part of the errors, as gains are those of exact ones.
+    error of the contract. Of coalition-proof transfers it is part of the errors, as gains are those of exact ones; that
+    truth is best under these, drawn after the reports, is a theorem.
 
     Source:
         Giraud and Rochon, Definition 4, with the transfers of the announced profile.
@@ -335,7 +348,8 @@ def check_on_demand(contract: ContractOnDemand) -> IncentiveCheck:
     errors = None if tables.exact else tables.standard_errors(money)
     if contract.rule is TransferRule.COALITION_PROOF:
         money, errors = contract.sample.in_turn.expected, contract.sample.in_turn.errors_of_lies
-    return judged_incentives(economy, tables.reported(money), contract.stakes, errors)
+    check = judged_incentives(economy, tables.reported(money), contract.stakes, errors)
+    return replace(check, incentive_compatible=True, theorem=True) if contract.coalition_proof else check
 
 
 def check_joint_misreports_on_demand(contract: ContractOnDemand, alone: IncentiveCheck) -> JointMisreportCheck | None:
@@ -357,7 +371,7 @@ def check_joint_misreports_on_demand(contract: ContractOnDemand, alone: Incentiv
         players,
         alone.incentive_compatible is not False,
         standard_error=0.0 if lie is None else lie.standard_error,
-        theorem=known.turns.draws is None,
+        theorem=contract.coalition_proof,
         error_a_member=known.error_a_member if known.turns.draws is not None and alone.incentive_compatible else None,
     )
 

@@ -19,6 +19,7 @@ from marketgame.mechanisms.contracts.report_tables import ReportTables, pooled, 
 from marketgame.mechanisms.economies.beliefs import Draws
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
+from marketgame.mechanisms.economies.price_range import PriceRange, price_range
 from marketgame.mechanisms.economies.profiles import (
     Listing,
     Profiles,
@@ -88,6 +89,11 @@ class SampledEconomy:
             ValueError: types are correlated, or there is one player.
         """
         return in_turn(self.tables, self.profiles, self.efficient)
+
+    @cached_property
+    def price_range(self) -> PriceRange | None:
+        """Between which prices every profile clears; none where that is not known."""
+        return price_range(self.economy)
 
     @property
     def nbytes(self) -> int:

@@ -24,7 +24,7 @@ from marketgame.mechanisms.economies.economy import Economy
 
 # Into how many pieces a range of prices is cut.
 PIECES = 64
-# How often a range is halved or a first guess doubled, and by how much, relatively, its ends are moved apart for rounding.
+# How often a range is halved or a first guess doubled, and by how much, relatively, its ends are moved for rounding.
 STEPS, MARGIN = 200, 1e-9
 
 
@@ -51,7 +51,7 @@ class PriceRange:
 
     @cached_property
     def bought(self) -> FloatArray:
-        """What each type buys at the ends of pieces beyond what it owns, ``(types of all players, K + 1, G)``, units."""
+        """What each type buys at the ends of pieces, less its sales, ``(types of all players, K + 1, G)``, units."""
         owned = self.economy.endowment_table[:, None, :-1]
         return _demand(self.economy, self.grid, self.limit) - owned
 
@@ -75,7 +75,7 @@ class PriceRange:
 
     @cached_property
     def most_received(self) -> FloatArray:
-        """The most that each type receives for its goods at supporting prices, ``(types of all players,)``, numeraire."""
+        """The most that each type receives for its goods at them, ``(types of all players,)``, numeraire."""
         price, bought = self.grid, self.bought
         most = np.maximum(-price[1:] * bought[:, 1:], -price[:-1] * bought[:, 1:])
         return np.asarray(most.max(axis=1).sum(axis=-1))
@@ -106,7 +106,7 @@ class PriceRange:
         return np.asarray(economy.valuations.gain(rows, economy.reference_goods, held))
 
     def _enjoyed(self, rows: IntegerArray) -> tuple[FloatArray, FloatArray]:
-        """Return I at the lowest prices, ``(T,)``, and by how much it changes with each good's price, ``(T, K + 1, G)``.
+        """Return I at the lowest prices, ``(T,)``, and how it changes with each good's price, ``(T, K + 1, G)``.
 
         Goods enter one by one, so that the price of one is moved while all others stay the lowest.
         """

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
@@ -24,10 +25,12 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
+from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import Bankruptcy, Execution, MarketRules, Pricing, Refusal, Timing
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
+from tests.mechanisms.replicated_economies import all_different
 
 SAFE = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 EXTERNALITY, SAFRONOV = TransferRule.EXPECTED_EXTERNALITY, TransferRule.COALITION_PROOF
@@ -111,3 +114,21 @@ def test_nothing_is_claimed_where_lies_told_together_gain_or_outsiders_answer_mi
     reacting = replace(plain, bounds=tuple(replace(bound, reaction=wary) for bound in plain.bounds))
     assert claiming_safety_after_lies(reacting).gain_after_lies is None
     assert not verify(replace(reacting, gain_after_lies=0.0)).confirmed
+
+
+def test_of_more_players_than_arrays_have_dimensions_those_of_one_type_have_no_part_in_what_is_expected() -> None:
+    economy = all_different(3)
+    others = [
+        replace(one, name=f"sure {number}", types=one.types[:1]) for number, one in enumerate([*economy.players] * 22)
+    ]
+    many = replace(
+        economy,
+        players=(*economy.players[:2], *others),
+        prior=IndependentPrior([np.array([0.5, 0.5])] * 2 + [np.ones(1)] * len(others)),
+    )
+    for transfers, excluded in ((EXTERNALITY, True), (TransferRule.NONE, False)):
+        contract = contract_with_transfers(many, transfers).under(SAFE)
+        alone = largest_gain_after_lies(PlainContract(contract, SAFE), Coalitions(len(many.players), 1))
+        assert alone is not None
+        assert alone.excluded is excluded
+        assert (len(alone.coalition), alone.coalition < (2,)) == (1, True)

@@ -41,7 +41,15 @@ REPAIRED = MarketRules(
     Bankruptcy.UNWIND,
     Coverage.ANNOUNCED_NUMERAIRE,
 )
+PROOF = TransferRule.COALITION_PROOF
 DEPOSITS = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
+
+
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few players more draws are made than a test needs."""
+    monkeypatch.setattr("marketgame.mechanisms.contracts.sampled.MOST_BUNDLES", 1 << 13)
+    monkeypatch.setattr("marketgame.mechanisms.contracts.sampled.MOST_BUNDLES_OF_LIARS", 1 << 13)
 
 
 def usual(economy: Economy) -> GrandContract:
@@ -90,11 +98,23 @@ def test_what_wealth_or_deposits_exclude_at_all_counts_of_types_is_proved(rules:
     assert sum(one.alike for one in examined.findings) == 5
 
 
-def test_what_wealth_excludes_at_drawn_profiles_is_sampled_and_so_is_what_there_is_no_time_to_prove() -> None:
-    for listing, rule in ((Listing.DRAWN, TransferRule.NONE), (Listing.COUNTED, TransferRule.COALITION_PROOF)):
-        contract = ContractOnDemand(sampled(replicas(), listing=listing), rule)
-        examined = examine_sampled(contract, REPAIRED, Coalitions(5, 5), Deadline.after(0.0))
-        assert examined.unilaterally_stable is Verdict.SAMPLED
+@pytest.mark.parametrize(
+    ("listing", "rule", "rules"),
+    [
+        (Listing.DRAWN, TransferRule.NONE, REPAIRED),
+        (Listing.DRAWN, PROOF, DEPOSITS),
+        (Listing.COUNTED, PROOF, DEPOSITS),
+    ],
+)
+def test_what_is_excluded_where_it_is_looked_is_proved_everywhere_if_money_suffices_and_else_sampled(
+    listing: Listing, rule: TransferRule, rules: MarketRules, few_draws: None
+) -> None:
+    # There is no time for a certificate, and of money more than is ever paid, but no more than might be.
+    for money, verdict in ((60.0, Verdict.PROVEN), (12.0, Verdict.SAMPLED)):
+        contract = ContractOnDemand(sampled(all_different(5, money=(money,) * 5), listing=listing), rule)
+        examined = examine_sampled(contract, rules, Coalitions(5, 5), Deadline.after(0.0))
+        assert examined.unilaterally_stable is verdict
+        assert examined.everybody
         assert examined.proof is None
 
 

@@ -21,12 +21,13 @@ from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing, players_alike
-from marketgame.mechanisms.market_game.rules import PAPER_RULES, MarketRules
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, Execution, MarketRules, Refusal
 from marketgame.mechanisms.market_game.settle import settle
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 from tests.mechanisms.replicated_economies import all_different, booms_and_busts, replicas
 
 PROOF = TransferRule.COALITION_PROOF
+DEPOSITS = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 
 
 def private_values(seed: int) -> Economy:
@@ -183,13 +184,45 @@ def test_hundreds_of_replicas_are_counted_exactly_and_pay_each_other() -> None:
             )
 
 
-def test_what_a_theorem_says_of_exact_expectations_is_proved_and_of_drawn_ones_sampled() -> None:
+@pytest.mark.parametrize("economy", [replicas(groups=((2, 4.0, 1.0), (1, 5.0, 1.6))), *map(private_values, range(3))])
+def test_transfers_drawn_by_lot_are_expected_to_be_the_exact_ones_whatever_is_reported(economy: Economy) -> None:
+    # Every draw there is, weighed by the prior, in every order of replicas: what a lot is expected to bring.
+    alike, gains, prior = players_alike(economy), gains_from_goods(economy), economy.prior
+    groups = [np.flatnonzero(alike == first).tolist() for first in np.unique(alike)]
+    orders = [[*chain(*parts)] for parts in product(*(permutations(group) for group in groups))]
+    expected = np.zeros(len(economy.players))
+    mean = np.zeros_like(gains)
+    for drawn_types, chance, welfare in zip(economy.profiles, prior.probability, gains.sum(axis=1), strict=True):
+        constant = expected + welfare / len(economy.players)
+        for order in orders:
+            lot = DrawnTurns(
+                economy, alike, constant, drawn_types[None], np.array([order]), np.array([welfare], dtype=np.float64)
+            )
+            transfers = everywhere(lot)
+            assert np.abs(transfers.sum(axis=1)).max() <= 1e-13 * np.abs(gains).max() * len(economy.players)
+            mean += chance * transfers / len(orders)
+    apart = mean - everywhere(counted(economy))
+    np.testing.assert_allclose(apart, np.broadcast_to(apart[0], apart.shape), atol=1e-12 * np.abs(gains).max())
+    assert check_joint_misreports(grand_contract(economy, mean)).truthful
+
+
+def test_what_a_theorem_says_is_proved_and_where_money_might_run_out_unseen_it_is_sampled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     exact = ContractOnDemand(sampled(replicas(), listing=Listing.COUNTED), PROOF)
-    for contract, verdict in ((exact, Verdict.PROVEN), (ContractOnDemand(drawn(6), PROOF), Verdict.SAMPLED)):
+    rich = ContractOnDemand(drawn(6), PROOF)
+    monkeypatch.setattr("marketgame.mechanisms.contracts.sampled.MOST_BUNDLES", 1 << 13)
+    monkeypatch.setattr("marketgame.mechanisms.contracts.sampled.MOST_BUNDLES_OF_LIARS", 1 << 13)
+    poor = ContractOnDemand(sampled(all_different(6, money=(12.0,) * 6), listing=Listing.DRAWN), PROOF)
+    for contract, verdict in ((exact, Verdict.PROVEN), (rich, Verdict.PROVEN), (poor, Verdict.SAMPLED)):
         players = len(contract.economy.players)
-        found = examine_sampled(contract, PAPER_RULES, Coalitions(players, players))
-        assert found.coalitions_report_truthfully is verdict
-        assert (found.joint_lies.error_a_member is None) == (verdict is Verdict.PROVEN)
+        for rules in (PAPER_RULES, DEPOSITS):
+            found = examine_sampled(contract, rules, Coalitions(players, players))
+            assert found.coalitions_report_truthfully is verdict
+            assert (found.joint_lies.error_a_member is None) == (contract is exact)
+            after = verdict if rules is DEPOSITS and verdict is Verdict.PROVEN else Verdict.NOT_REFUTED
+            assert found.lie_and_disobey_together is after
+            assert found.lie_and_disobey_alone is after
 
 
 def test_correlated_types_are_refused() -> None:
