@@ -22,7 +22,7 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.stress.implications import WITHOUT_SECRETS, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
 from marketgame.experiments.stress.question import Inquiry, Question
-from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measured, Ruling
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.experiments.sweep.runner import ONE_THREAD
@@ -149,29 +149,48 @@ def played_again(answered: Answered, deadline: Deadline) -> Answered:
 
     When time is over they are left as they are: not confirmed.
     """
-    rulings = dict(answered.rulings)
-    for question, ruling in rulings.items():
-        if ruling.evidence is not None and ruling.evidence.text and not deadline.passed:
-            # What one certificate says of several questions is played once.
-            same = (one.evidence for one in rulings.values() if one.evidence is not None and one.evidence.confirmed)
-            if any(one.text == ruling.evidence.text for one in same):
-                rulings[question] = replace(ruling, evidence=replace(ruling.evidence, confirmed=True))
-            else:
-                rulings[question] = _played_again(ruling, ruling.evidence)
-    return replace(answered, rulings=rulings)
+    refusals: dict[str, str] = {}
+
+    def told(answer: Ruling | Measured) -> str | None:
+        """Return why what shows an answer is refused, nothing if it is not, and none if it was not played."""
+        evidence = answer.evidence
+        if evidence is None or not evidence.text or (deadline.passed and evidence.text not in refusals):
+            return None
+        if evidence.text not in refusals:  # What one certificate says of several questions is played once.
+            refusals[evidence.text] = _refusal(evidence)
+        return refusals[evidence.text]
+
+    rulings = {question: _ruled(ruling, told(ruling)) for question, ruling in answered.rulings.items()}
+    welfare = {measure: _known(value, told(value)) for measure, value in answered.welfare.items()}
+    return replace(answered, rulings=rulings, welfare=welfare)
 
 
-def _played_again(ruling: Ruling, evidence: Evidence) -> Ruling:
+def _ruled(ruling: Ruling, refusal: str | None) -> Ruling:
+    if refusal:
+        return Ruling(Verdict.NOT_REFUTED, f"what was found did not come out again: {refusal}", cut=ruling.cut)
+    return ruling if refusal is None else _confirmed(ruling)
+
+
+def _known(value: Measured, refusal: str | None) -> Measured:
+    if refusal:
+        return Measured(None, Certainty.UNKNOWN, because=f"what was found did not come out again: {refusal}")
+    return value if refusal is None else _confirmed(value)
+
+
+def _confirmed[Answer: (Ruling, Measured)](answer: Answer) -> Answer:
+    assert answer.evidence is not None
+    return replace(answer, evidence=replace(answer.evidence, confirmed=True))
+
+
+def _refusal(evidence: Evidence) -> str:
+    """Return why a certificate that is played again is refused; nothing if it is not."""
     try:
         # It names no code but what the scenario at hand runs already.
         found = verify(certificate_in(evidence.text, evidence.name, allow_code=True))
     except InputError as fault:
-        reasons = [str(fault)]
-    else:
-        if found.confirmed:
-            return replace(ruling, evidence=replace(evidence, confirmed=True))
-        reasons = [*found.failures, *(f"{one.quantity} came out different" for one in found.mismatches)]
-    return Ruling(Verdict.NOT_REFUTED, f"what was found did not come out again: {reasons[0]}", cut=ruling.cut)
+        return str(fault)
+    reasons = [*found.failures, *(f"{one.quantity} came out different" for one in found.mismatches)]
+    return "" if found.confirmed else reasons[0]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.files.output_folder import Purpose, Writing, holding, refuse_other_kinds, writing
 from marketgame.experiments.files.provenance import SOURCES, command_line, input_files, software
 from marketgame.experiments.stress.asking import Cell, Outcome
+from marketgame.experiments.stress.ruling import Measured, Ruling
 from marketgame.experiments.stress.stored import filed, outcome_of, outcome_text, path_of
 from marketgame.experiments.sweep.folder import OnChange
 from marketgame.experiments.sweep.identity import code_digest, computing_software
@@ -155,13 +156,16 @@ def kept(
 
 def _of_other_code(outcome: Outcome) -> Outcome:
     """Return an outcome none of whose certificates this program has played."""
-    rulings = {
-        question: ruling
-        if ruling.evidence is None
-        else replace(ruling, evidence=replace(ruling.evidence, confirmed=False))
-        for question, ruling in outcome.answered.rulings.items()
-    }
-    return replace(outcome, answered=replace(outcome.answered, rulings=rulings))
+
+    def unplayed[Answer: (Ruling, Measured)](answer: Answer) -> Answer:
+        if answer.evidence is None:
+            return answer
+        return replace(answer, evidence=replace(answer.evidence, confirmed=False))
+
+    answered = outcome.answered
+    rulings = {question: unplayed(ruling) for question, ruling in answered.rulings.items()}
+    welfare = {measure: unplayed(value) for measure, value in answered.welfare.items()}
+    return replace(outcome, answered=replace(answered, rulings=rulings, welfare=welfare))
 
 
 def _read(folder: Path, files: frozenset[str]) -> Iterator[tuple[Cell, Outcome]]:

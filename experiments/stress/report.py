@@ -14,7 +14,7 @@ from marketgame.experiments.play.report import provenance
 from marketgame.experiments.printing import members_named, number, share
 from marketgame.experiments.stress.folder import DOCUMENT
 from marketgame.experiments.stress.result import StressTest, drawn, stress_document
-from marketgame.experiments.stress.ruling import Measure
+from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.experiments.stress.words import NOT_ASKED
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
@@ -91,12 +91,12 @@ class Played:
 
 def stress_report(test: StressTest, manifest: Mapping[str, Any]) -> Page:
     """Return the page of a stress test that has just been made, whose certificates were played as they were found."""
-    evidence = {
-        ruling.evidence.name: ruling.evidence.confirmed
-        for one in test.institutions
-        for ruling in one.rulings.values()
-        if ruling.evidence is not None
-    }
+    measured = (test.benchmarks, *(one.welfare for one in test.institutions))
+    answers: tuple[Ruling | Measured, ...] = (
+        *(ruling for one in test.institutions for ruling in one.rulings.values()),
+        *(value for values in measured for value in values.values()),
+    )
+    evidence = {answer.evidence.name: answer.evidence.confirmed for answer in answers if answer.evidence is not None}
     return page_of(stress_document(test), manifest, Played(len(evidence), sum(evidence.values())))
 
 
@@ -163,8 +163,9 @@ def _welfare(document: Mapping[str, Any]) -> Table:
             edges = [number(found[edge]) for edge in ("low", "high") if found[edge] is not None]
             value = "" if found["value"] is None else number(found["value"])
             sure = found["because"] or (found["certainty"] if found["certainty"] == "exact" else "")
-            rows.append([name, value, sure or f"{found['certainty']}: {' to '.join(edges)}"])
-    return Table("Gains over autarky", ["", f"{document['money']}", "how sure"], rows, 1)
+            sure = sure or f"{found['certainty']}: {' to '.join(edges)}"
+            rows.append([name, value, sure, found["certificate"] or ""])
+    return Table("Gains over autarky", ["", f"{document['money']}", "how sure", "certificate"], rows, 1)
 
 
 def _questions(document: Mapping[str, Any], asked: list[str]) -> Table:

@@ -137,11 +137,11 @@ class StressTest(Printed):
         write_file(Path(out), text, pages.is_intact)
         return Path(out)
 
-    def certificate(self, ruling: Ruling) -> Path | None:
-        """Return where the certificate of a ruling is; none if it has none, or nothing was written."""
-        if ruling.evidence is None or self.folder is None:
+    def certificate(self, answer: Ruling | Measured) -> Path | None:
+        """Return where the certificate of an answer is; none if it has none, or nothing was written."""
+        if answer.evidence is None or self.folder is None:
             return None
-        return self.folder / ruling.evidence.name
+        return self.folder / answer.evidence.name
 
 
 def drawn(document: Mapping[str, Any]) -> Figure:
@@ -178,7 +178,7 @@ def stress_document(test: StressTest) -> dict[str, Any]:
         "sampled": test.drawn or None,
         "status": test.status.value,
         "questions": {question.value: question.asks for question in Question},
-        "benchmarks": {measure.value: measured_document(value) for measure, value in test.benchmarks.items()},
+        "benchmarks": {measure.value: _measured(test, value) for measure, value in test.benchmarks.items()},
         "institutions": [_institution(test, one) for one in test.institutions],
         "recommended": {**recommendation_document(test.recommended), "in_words": list(sentences(test))},
     }
@@ -193,7 +193,7 @@ def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
         "refused": one.refused or None,
         "answers": {question.value: _answer(test, one.rulings.get(question)) for question in Question},
         "welfare": {measure.value: _value(welfare.get(measure)) for measure in Measure},
-        "welfare_known": {measure.value: measured_document(found) for measure, found in welfare.items()},
+        "welfare_known": {measure.value: _measured(test, found) for measure, found in welfare.items()},
     }
 
 
@@ -215,6 +215,12 @@ def _answer(test: StressTest, ruling: Ruling | None) -> dict[str, Any]:
         "kept_up_to_any_tolerance": ruling.approached,
         "time_was_over": ruling.cut,
     }
+
+
+def _measured(test: StressTest, found: Measured) -> dict[str, Any]:
+    """Return a welfare with how sure it is, and where its certificate is."""
+    place = test.certificate(found)
+    return {**measured_document(found), "certificate": None if place is None else str(place)}
 
 
 def _value(found: Measured | None) -> float | None:

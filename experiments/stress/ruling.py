@@ -102,7 +102,8 @@ class Measured:
         certainty: how sure it is.
         low: the least that it may be; none where it is not known.
         high: the most, likewise.
-        because: why it is not known; empty where it is.
+        because: why it is not known, or known without a certificate; empty where it is.
+        evidence: the file that shows it; none where it is sampled, or not known.
     """
 
     value: float | None
@@ -110,6 +111,7 @@ class Measured:
     low: float | None = None
     high: float | None = None
     because: str = ""
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,20 @@ def folder_of(institution: str) -> str:
 
 def filed(outcome: Outcome) -> tuple[Outcome, dict[str, str]]:
     """Return an outcome whose evidence says where its files are, and the texts of these files, by path."""
-    home, texts, rulings = folder_of(outcome.cell.institution), dict[str, str](), dict[Question, Ruling]()
-    for question, ruling in outcome.answered.rulings.items():
-        rulings[question] = ruling
-        if ruling.evidence is not None and ruling.evidence.text:
-            path = f"certificates/{home}/{outcome.cell.inquiry.value.replace(' ', '-')}-{ruling.evidence.name}"
-            texts[path] = ruling.evidence.text
-            rulings[question] = replace(ruling, evidence=replace(ruling.evidence, name=path, text=""))
-    return replace(outcome, answered=replace(outcome.answered, rulings=rulings)), texts
+    texts = dict[str, str]()
+    home, inquiry = folder_of(outcome.cell.institution), outcome.cell.inquiry.value.replace(" ", "-")
+
+    def placed[Answer: (Ruling, Measured)](answer: Answer) -> Answer:
+        if answer.evidence is None or not answer.evidence.text:
+            return answer
+        path = f"certificates/{home}/{inquiry}-{answer.evidence.name}"
+        texts[path] = answer.evidence.text
+        return replace(answer, evidence=replace(answer.evidence, name=path, text=""))
+
+    answered = outcome.answered
+    rulings = {question: placed(ruling) for question, ruling in answered.rulings.items()}
+    welfare = {measure: placed(value) for measure, value in answered.welfare.items()}
+    return replace(outcome, answered=replace(answered, rulings=rulings, welfare=welfare)), texts
 
 
 def path_of(cell: Cell) -> str:
@@ -87,6 +93,8 @@ def measured_document(value: Measured) -> dict[str, Any]:
         "low": value.low,
         "high": value.high,
         "because": value.because or None,
+        "certificate": None if value.evidence is None else value.evidence.name,
+        "confirmed": value.evidence is not None and value.evidence.confirmed,
     }
 
 
@@ -119,4 +127,7 @@ def _ruling(fields: Mapping[str, Any]) -> Ruling:
 
 def _measured(document: Mapping[str, Any]) -> Measured:
     certainty = Certainty(document["certainty"])
-    return Measured(document["value"], certainty, document["low"], document["high"], document["because"] or "")
+    named = document["certificate"]
+    evidence = None if named is None else Evidence(named, "", document["confirmed"])
+    because = document["because"] or ""
+    return Measured(document["value"], certainty, document["low"], document["high"], because, evidence)
