@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,24 +135,25 @@ class _Learner:
 
 
 class _Regrets:
-    """What one type of a player would have gained by each of its stances, in each of some replications."""
+    """What types of a player would have gained by each of their stances, in each of some replications."""
 
-    def __init__(self, count: int, stances: int) -> None:
+    def __init__(self, count: int, types: int, stances: int) -> None:
         self._rounds, self._gained, self._forgone = (
-            np.zeros(count, np.int64),
-            np.zeros(count),
-            np.zeros((count, stances)),
+            np.zeros((count, types), np.int64),
+            np.zeros((count, types)),
+            np.zeros((count, types, stances)),
         )
 
-    def add(self, rows: IntegerArray, gains: FloatArray, hindsight: FloatArray) -> None:
-        """Count a round of some replications."""
-        self._rounds[rows] += 1
-        self._gained[rows] += gains
-        self._forgone[rows] += hindsight
+    def add(self, rows: IntegerArray, types: IntegerArray, gains: FloatArray, hindsight: FloatArray) -> None:
+        """Count a round of some replications, in which it was of these types."""
+        at = rows, types
+        self._rounds[at] += 1
+        self._gained[at] += gains
+        self._forgone[at] += hindsight
 
-    def of(self, row: int) -> Regret:
-        """Return those of one."""
-        return Regret(int(self._rounds[row]), float(self._gained[row]), self._forgone[row].copy())
+    def of(self, row: int, kind: int) -> Regret:
+        """Return those of one type in one replication."""
+        return Regret(int(self._rounds[row, kind]), float(self._gained[row, kind]), self._forgone[row, kind].copy())
 
 
 class MarketsAbreast:
@@ -177,6 +179,7 @@ class MarketsAbreast:
         self.model = model = MarketModel(scenario)
         self.seeds = tuple(seeds)
         self._economy, self._rules = model.economy, scenario.rules
+        self._most_rounds = max(1, MOST_ENTRIES // (len(model.economy.players) ** 2 * len(model.economy.goods)))
         behaviours, players = scenario.behaviours(), model.economy.players
         self.options = tuple(
             tuple(
@@ -205,9 +208,10 @@ class MarketsAbreast:
         self._known: dict[bytes, int] = {}
         self._gains = Grown(len(players))
         self._regrets = {
-            (each.player, int(kind)): _Regrets(len(seeds), len(self.options[each.player][int(kind)]))
+            (each.player, each.slot): _Regrets(
+                len(seeds), len(behaviours[each.player]), len(self.options[each.player][int(each.types[0])])
+            )
             for each in self._learners
-            for kind in each.types
         }
 
     def _memories(
@@ -224,8 +228,12 @@ class MarketsAbreast:
 
     def regrets(self, replication: int) -> dict[tuple[int, int], Regret]:
         """Return what is regretted in a replication, by player and type; nothing where it is not worked out."""
-        known = {key: each.of(replication) for key, each in sorted(self._regrets.items())}
-        return {key: regret for key, regret in known.items() if regret.rounds}
+        known = {
+            (each.player, kind): self._regrets[each.player, each.slot].of(replication, kind)
+            for each in self._learners
+            for kind in each.types.tolist()
+        }
+        return {key: regret for key, regret in sorted(known.items(), key=itemgetter(0)) if regret.rounds}
 
     def rounds(self, count: int) -> Iterator[RoundAbreast]:
         """Play so many rounds from the first on.
@@ -244,7 +252,10 @@ class MarketsAbreast:
         stances, draws = np.zeros_like(types), []
         uniforms = first_uniforms(self._words, number, "stance") if self._learners else np.zeros(0)
         for learner in self._learners:
-            (rows,) = np.isin(types[:, learner.player], learner.types).nonzero()
+            own = types[:, learner.player]
+            # Nearly always it is the same learner whatever its type is.
+            all_types = len(learner.types) == len(self.options[learner.player])
+            rows = np.arange(len(own)) if all_types else np.isin(own, learner.types).nonzero()[0]
             probabilities = learner.memories.probabilities(rows, types[rows, learner.player])
             steps = probabilities.cumsum(axis=1)
             drawn = uniforms[rows, learner.player] * steps[:, -1]
@@ -265,16 +276,14 @@ class MarketsAbreast:
         if self._looks_back:
             hindsight = self._hindsight(types, stances, gains, [rows for rows, _ in draws])
             for learner, (rows, _) in zip(self._learners, draws, strict=True):
-                player = learner.player
-                for kind in learner.types.tolist():
-                    own = rows[types[rows, player] == kind]
-                    self._regrets[player, kind].add(own, gains[own, player], hindsight[player, learner.slot][own])
+                player, key = learner.player, (learner.player, learner.slot)
+                self._regrets[key].add(rows, types[rows, player], gains[rows, player], hindsight[key][rows])
         for learner, (rows, probabilities) in zip(self._learners, draws, strict=True):
             player = learner.player
             told = hindsight[player, learner.slot][rows] if self._told else None
             outcome = partial(self._outcome, whole, player, rows, told)
-            own = types[rows, player], stances[rows, player], probabilities, gains[rows, player]
-            learner.memories.learn(rows, Outcomes(*own, told, outcome))
+            seen = types[rows, player], stances[rows, player], probabilities, gains[rows, player]
+            learner.memories.learn(rows, Outcomes(*seen, told, outcome))
         rounds = self._rounds(whole, hindsight) if whole is not None and self._wanted else ()
         return RoundAbreast(types, stances, gains, hindsight, rounds)
 
@@ -314,7 +323,10 @@ class MarketsAbreast:
                     names = self._called[player][kind]
                     observed = Learned(player, kind, names[taken[player]], own[player])
                     if self._looks_back:
-                        told, regret = hindsight[player, learner.slot][row], self._regrets[player, kind].of(row)
+                        told, regret = (
+                            hindsight[player, learner.slot][row],
+                            self._regrets[player, learner.slot].of(row, kind),
+                        )
                         observed = replace(observed, menu=names, hindsight=told, regret=regret)
                     seen.append(observed)
             learned.append(tuple(seen))
@@ -354,6 +366,7 @@ class MarketsAbreast:
     ) -> dict[tuple[int, int], FloatArray]:
         """Return what each stance of each learner would have gained in a round, others acting as they did."""
         hindsight: dict[tuple[int, int], FloatArray] = {}
+        others: list[tuple[FloatArray, int, int, IntegerArray]] = []
         for learner, rows in zip(self._learners, learning, strict=True):
             player = learner.player
             size = len(self.options[player][int(learner.types[0])])
@@ -362,9 +375,23 @@ class MarketsAbreast:
             for stance in range(size):
                 other = rows[stances[rows, player] != stance]
                 if len(other):
-                    taken = stances[other]
-                    taken[:, player] = stance
-                    known[other, stance] = self._gained_in(types[other], taken)[:, player]
+                    others.append((known, player, stance, other))
+        if not others:
+            return hindsight
+        # All of them are settled together: a call costs more than most of what it settles.
+        places = np.concatenate([rows for *_, rows in others])
+        counts = [len(rows) for *_, rows in others]
+        taken = stances[places]
+        whose = np.repeat([player for _, player, _, _ in others], counts)
+        taken[np.arange(len(places)), whose] = np.repeat([stance for _, _, stance, _ in others], counts)
+        told = np.empty(len(places))
+        for first in range(0, len(places), self._most_rounds):
+            some = slice(first, first + self._most_rounds)
+            of = self._gained_in(types[places[some]], taken[some])
+            told[some] = of[np.arange(len(of)), whose[some]]
+        ends = np.cumsum(counts)[:-1]
+        for (known, _, stance, rows), gained in zip(others, np.split(told, ends), strict=True):
+            known[rows, stance] = gained
         return hindsight
 
     def _names(self, types: IntegerArray, stances: IntegerArray) -> list[list[str]]:
