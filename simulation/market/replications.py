@@ -6,7 +6,7 @@ otherwise; what comes of them is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,13 +22,17 @@ from marketgame.simulation.market.messages import DrawnError
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.scenario.established_contract import established_contract
 from marketgame.simulation.stages.learned import Regret
-from marketgame.simulation.stages.market_play import Round, net_consumed_in
+from marketgame.simulation.stages.market_play import net_consumed_in
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from marketgame.agents.behaviours import Behaviour
     from marketgame.simulation.scenario.market_scenario import MarketScenario
+
+
+type Enough = Callable[[NDArray[np.int16], FloatArray], bool]
+"""Says whether what was played is enough, given types and gains of all rounds yet, ``(R, t, N)`` each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +96,16 @@ def seeds_of(seed: int, count: int) -> tuple[int, ...]:
     return tuple(int(child.generate_state(1, np.uint64)[0] >> np.uint64(1)) for child in children)
 
 
-def replicate(scenario: MarketScenario, count: int, deadline: Deadline = NO_DEADLINE) -> Replications:
+def replicate(
+    scenario: MarketScenario, count: int, deadline: Deadline = NO_DEADLINE, enough: Enough | None = None
+) -> Replications:
     """Play a scenario with so many seeds that follow from its own.
+
+    Args:
+        scenario: what is played, for as many rounds as it says at most.
+        count: how many seeds.
+        deadline: when to stop.
+        enough: asked after every round of all of them, which are then played side by side; all rounds if not given.
 
     Raises:
         ValueError: there is nothing to be played, or the market refuses the scenario.
@@ -104,13 +116,18 @@ def replicate(scenario: MarketScenario, count: int, deadline: Deadline = NO_DEAD
     seeds = seeds_of(scenario.seed, count)
     if not obstacle(scenario):
         try:
-            return played_abreast(scenario, seeds, deadline)
+            return played_abreast(scenario, seeds, deadline, enough)
         except DrawnError:
             pass
-    return played_one_by_one(scenario, seeds, deadline)
+    return played_one_by_one(scenario, seeds, deadline, enough)
 
 
-def played_abreast(scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline = NO_DEADLINE) -> Replications:
+def played_abreast(
+    scenario: MarketScenario,
+    seeds: tuple[int, ...],
+    deadline: Deadline = NO_DEADLINE,
+    enough: Enough | None = None,
+) -> Replications:
     """Play a scenario with some seeds, a round of as many at once as memory allows.
 
     Raises:
@@ -118,11 +135,14 @@ def played_abreast(scenario: MarketScenario, seeds: tuple[int, ...], deadline: D
         DrawnError: a behaviour draws something of its own.
         DeadlinePassedError: time ran out.
     """
-    return _Kept(scenario, seeds, deadline).abreast()
+    return _Kept(scenario, seeds, deadline, enough).abreast()
 
 
 def played_one_by_one(
-    scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline = NO_DEADLINE
+    scenario: MarketScenario,
+    seeds: tuple[int, ...],
+    deadline: Deadline = NO_DEADLINE,
+    enough: Enough | None = None,
 ) -> Replications:
     """Play a scenario with some seeds, agent by agent.
 
@@ -130,16 +150,19 @@ def played_one_by_one(
         ValueError: the market refuses the scenario.
         DeadlinePassedError: time ran out.
     """
-    return _Kept(scenario, seeds, deadline).one_by_one()
+    return _Kept(scenario, seeds, deadline, enough).one_by_one()
 
 
 class _Kept:
     """What is kept of replications while they are played."""
 
-    def __init__(self, scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline) -> None:
+    def __init__(
+        self, scenario: MarketScenario, seeds: tuple[int, ...], deadline: Deadline, enough: Enough | None
+    ) -> None:
         # What all of them share is established once.
         self._scenario = scenario = replace(scenario, contract=established_contract(scenario))
-        self._seeds, self._deadline = seeds, deadline
+        self._seeds, self._deadline, self._enough = seeds, deadline, enough
+        self._rounds = scenario.rounds
         shape = len(seeds), scenario.rounds, len(scenario.economy.players)
         self._types, self._stances = np.zeros(shape, np.int16), np.zeros(shape, np.int16)
         self._gains = np.zeros(shape)
@@ -150,7 +173,7 @@ class _Kept:
     def abreast(self) -> Replications:
         """Play them abreast."""
         players, goods = len(self._scenario.economy.players), len(self._scenario.economy.goods)
-        most = max(1, MOST_ENTRIES // (players * players * goods))
+        most = max(1, MOST_ENTRIES // (players * players * goods)) if self._enough is None else len(self._seeds)
         for first in range(0, len(self._seeds), most):
             some = slice(first, first + most)
             markets = MarketsAbreast(self._scenario, self._seeds[some])
@@ -161,6 +184,8 @@ class _Kept:
                 for player, by_type in enumerate(codes):
                     taken = by_type[played.types[:, player], played.stances[:, player]]
                     self._stances[some, number, player] = taken
+                if self._is_enough(number):
+                    break
             count = len(markets.seeds)
             self._regrets += [markets.regrets(place) for place in range(count)]
             self._memories += [markets.memory(place) for place in range(count)]
@@ -168,19 +193,49 @@ class _Kept:
 
     def one_by_one(self) -> Replications:
         """Play each by itself."""
-        for place, seed in enumerate(self._seeds):
-            model = MarketModel(replace(self._scenario, seed=seed))
-            for number, played in enumerate(_played(model, self._scenario.rounds)):
-                self._deadline.check()
-                paid = played.severance + played.side_payments + played.paid_for_reports
-                net = net_consumed_in(played, model.economy)
-                self._types[place, number] = played.profile
-                self._gains[place, number] = model.economy.gains(played.profile, net) + paid
-                self._stances[place, number] = [self._code(stance_name(each.behaviour)) for each in model.traders]
-            self._regrets.append(dict(model.learning.regrets))
-            kept = model.learning.remembered()
-            self._memories.append({name: each for name, each in kept.items() if name.startswith("memory ")})
+        if self._enough is None:
+            for place, seed in enumerate(self._seeds):
+                model = MarketModel(replace(self._scenario, seed=seed))
+                for number in range(self._rounds):
+                    self._step(model, place, number)
+                self._remember(model)
+            return self._replications()
+        models = [MarketModel(replace(self._scenario, seed=seed)) for seed in self._seeds]
+        for number in range(self._rounds):
+            for place, model in enumerate(models):
+                self._step(model, place, number)
+            if self._is_enough(number):
+                break
+        for model in models:
+            self._remember(model)
         return self._replications()
+
+    def _step(self, model: MarketModel, place: int, number: int) -> None:
+        """Play a round of one of them."""
+        model.step()
+        played = model.last_play
+        if played is None:
+            return
+        self._deadline.check()
+        paid = played.severance + played.side_payments + played.paid_for_reports
+        net = net_consumed_in(played, model.economy)
+        self._types[place, number] = played.profile
+        self._gains[place, number] = model.economy.gains(played.profile, net) + paid
+        self._stances[place, number] = [self._code(stance_name(each.behaviour)) for each in model.traders]
+
+    def _remember(self, model: MarketModel) -> None:
+        self._regrets.append(dict(model.learning.regrets))
+        kept = model.learning.remembered()
+        self._memories.append({name: each for name, each in kept.items() if name.startswith("memory ")})
+
+    def _is_enough(self, number: int) -> bool:
+        """Say whether rounds up to that of a number are enough; if so, there are no more."""
+        if self._enough is None or not self._enough(self._types[:, : number + 1], self._gains[:, : number + 1]):
+            return False
+        self._types, self._stances, self._gains = (
+            each[:, : number + 1].copy() for each in (self._types, self._stances, self._gains)
+        )
+        return True
 
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -212,9 +267,3 @@ class _Kept:
             tuple(self._memories),
         )
 
-
-def _played(model: MarketModel, rounds: int) -> Iterator[Round]:
-    for _ in range(rounds):
-        model.step()
-        if model.last_play is not None:
-            yield model.last_play
