@@ -3,12 +3,12 @@
 Careless traders do there what they do in the market game, as far as that has a meaning: *noisy* ones mistake prices by
 a factor drawn anew, *mispricing* ones always by the same, *withholding* ones send half of what they are told. Learners
 choose between truth and obedience, every lie, and these: they are those of the market game (`RegretMatching`), told
-what each stance would have brought, and begin with obedience.
+what each stance would have brought, begin with obedience, and play as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,7 @@ from marketgame.experiments.stress.played import (
     Effort,
     careless_ruling,
     learned_ruling,
-    too_many_learners,
+    settling_of,
 )
 from marketgame.experiments.stress.ruling import Answered
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
@@ -35,6 +35,8 @@ from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePass
 MISTAKES, SHARES = (0.9, 1.1), (0.5, 0.0)
 # So many plays are remembered; then all are worked out anew.
 MOST_KNOWN = 200_000
+# Nature draws the types of so many rounds at a time.
+ROUNDS_AT_ONCE = 256
 
 
 def careless_welfare(
@@ -86,26 +88,31 @@ def learned_welfare(
         DeadlinePassedError: there was no time to play enough.
     """
     effort = playing.BY_DEFAULT if effort is None else effort
-    too_many = too_many_learners(economy, effort)
-    if too_many is not None:
-        return too_many
-    learners = _Learners.of(economy, market, effort.replications)
-    streams = np.random.SeedSequence(seed).spawn(effort.replications)
-    generators = [np.random.default_rng(stream) for stream in streams]
-    rounds = effort.rounds_of(economy)
-    types = np.stack([economy.prior.draws(each, rounds).profiles for each in generators])
-    # One number for each player in each round of each replication.
-    chance = np.stack([each.random((rounds, types.shape[-1])) for each in generators])
-    gains, obeyed = np.zeros(types.shape), np.zeros(types.shape, dtype=bool)
-    for number in range(rounds):
-        if deadline.passed:
-            raise DeadlinePassedError
-        gains[:, number], obeyed[:, number] = learners.round(types[:, number], chance[:, number])
+    count, players = effort.replications_of(economy), len(economy.players)
+    who = effort.learning_players(economy)
+    learners = _Learners.of(economy, market, count, who)
 
     def obeying(profiles: IntegerArray) -> FloatArray:
         return np.asarray(played(economy, market, profiles, truthful(profiles)).sum(axis=-1))
 
-    return learned_ruling(economy, types, gains, obeyed, obeying)
+    settling = settling_of(economy, effort.rounds_of(economy), deadline, obeying)
+    shape = count, settling.most, players
+    types, gains, obeyed = np.zeros(shape, np.int64), np.zeros(shape), np.zeros((*shape[:2], len(who)), dtype=bool)
+    generators = [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(count)]
+    for number in range(settling.most):
+        if not number % ROUNDS_AT_ONCE:
+            more = slice(number, min(number + ROUNDS_AT_ONCE, settling.most))
+            rounds = more.stop - number
+            types[:, more] = np.stack([economy.prior.draws(each, rounds).profiles for each in generators])
+            # One number for each learner in each round of each replication.
+            chance = np.stack([each.random((rounds, len(who))) for each in generators])
+        at = number % ROUNDS_AT_ONCE
+        gains[:, number], obeyed[:, number] = learners.round(types[:, number], chance[:, at])
+        if settling(types[:, : number + 1], gains[:, : number + 1]):
+            break
+    settling.check()
+    some = slice(0, number + 1)
+    return learned_ruling(economy, types[:, some], gains[:, some], obeyed[:, some], obeying, settled=settling.settled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,66 +146,63 @@ class _Menu:
 
 @dataclass(frozen=True, eq=False)
 class _Learners:
-    """Everybody's menus and memories in R replications.
+    """The menus and memories of those who learn, in R replications.
 
     Attributes:
         economy: whose traders learn.
         market: in which.
-        menus: by player.
-        memories: by player, of all replications.
+        who: learns; the others tell the truth and obey.
+        menus: by learner.
+        memories: by learner, of all replications.
         known: what everybody gained in plays that were worked out before, ``(N,)`` by types and stances.
     """
 
     economy: Economy
     market: ComparedMarket
+    who: tuple[int, ...]
     menus: tuple[_Menu, ...]
     memories: tuple[Abreast[Regrets], ...]
     known: dict[bytes, FloatArray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, economy: Economy, market: ComparedMarket, count: int) -> _Learners:
+    def of(cls, economy: Economy, market: ComparedMarket, count: int, who: Sequence[int]) -> _Learners:
         learner = RegretMatching(beginning=Beginning.FIRST)
-        menus = tuple(_Menu.of(economy, market, player) for player in range(len(economy.players)))
+        menus = tuple(_Menu.of(economy, market, player) for player in who)
         memories = []
         for menu in menus:
             kinds, size = menu.reports.shape
             square, none, infinite = np.zeros((kinds, size, size)), np.zeros(kinds, np.int64), np.full(kinds, np.inf)
             memory = Regrets(square, square, none, np.zeros(kinds), infinite, -infinite, none, none)
             memories.append(learner.abreast(memory, count))
-        return cls(economy, market, menus, tuple(memories))
+        return cls(economy, market, tuple(who), menus, tuple(memories))
 
     def round(self, types: IntegerArray, chance: FloatArray) -> tuple[FloatArray, np.ndarray]:
-        """Play a round of types ``(R, N)``, and learn from it: gains and who obeyed, ``(R, N)``."""
+        """Play a round of types ``(R, N)``, and learn from it: gains, ``(R, N)``, and which learners obeyed."""
         count, players = types.shape
         rows = np.arange(count)
-        taken = np.zeros(types.shape, dtype=np.int64)
+        taken = np.zeros((count, len(self.who)), dtype=np.int64)
         odds = []
-        for player, memory in enumerate(self.memories):
+        for place, (player, memory) in enumerate(zip(self.who, self.memories, strict=True)):
             probability = memory.probabilities(rows, types[:, player])
             steps = probability.cumsum(axis=1)
-            drawn = (steps <= (chance[:, player] * steps[:, -1])[:, None]).sum(axis=1)
-            taken[:, player] = np.minimum(drawn, probability.shape[1] - 1)
+            drawn = (steps <= (chance[:, place] * steps[:, -1])[:, None]).sum(axis=1)
+            taken[:, place] = np.minimum(drawn, probability.shape[1] - 1)
             odds.append(probability)
-        chosen = self._stances(types, taken)
-        # Everybody else acting by the same stances: the play itself, and one for each other stance of each player.
-        plays, places = [chosen], []
-        for player, menu in enumerate(self.menus):
+        # Everybody else acting by the same stances: the play itself, and one for each stance of each learner.
+        plays = [self._stances(types, taken)]
+        for place, menu in enumerate(self.menus):
             for stance in range(menu.reports.shape[1]):
                 other = taken.copy()
-                other[:, player] = stance
+                other[:, place] = stance
                 plays.append(self._stances(types, other))
-                places.append((player, stance))
         together = Stances(*(np.concatenate([getattr(each, name) for each in plays]) for name in _FIELDS))
         several = np.tile(types, (len(plays), 1))
         all_gains = self._played(several, together).reshape(len(plays), count, players)
-        gains = all_gains[0]
-        for player, memory in enumerate(self.memories):
-            own = [place + 1 for place, (who, _) in enumerate(places) if who == player]
-            hindsight = all_gains[own, :, player].T
-            memory.learn(
-                rows,
-                Outcomes(types[:, player], taken[:, player], odds[player], gains[:, player], hindsight, _untold),
-            )
+        gains, first = all_gains[0], 1
+        for place, (player, menu, memory) in enumerate(zip(self.who, self.menus, self.memories, strict=True)):
+            own = slice(first, first := first + menu.reports.shape[1])
+            told = types[:, player], taken[:, place], odds[place], gains[:, player], all_gains[own, :, player].T
+            memory.learn(rows, Outcomes(*told, _untold))
         return gains, taken == 0
 
     def _played(self, types: IntegerArray, stances: Stances) -> FloatArray:
@@ -217,9 +221,10 @@ class _Learners:
 
     def _stances(self, types: IntegerArray, taken: IntegerArray) -> Stances:
         reports, factors, shares = types.copy(), np.ones(types.shape), np.ones(types.shape)
-        for player, menu in enumerate(self.menus):
-            reports[:, player] = menu.reports[types[:, player], taken[:, player]]
-            factors[:, player], shares[:, player] = menu.factors[taken[:, player]], menu.shares[taken[:, player]]
+        for place, (player, menu) in enumerate(zip(self.who, self.menus, strict=True)):
+            stance = taken[:, place]
+            reports[:, player] = menu.reports[types[:, player], stance]
+            factors[:, player], shares[:, player] = menu.factors[stance], menu.shares[stance]
         return Stances(reports, factors, shares)
 
 

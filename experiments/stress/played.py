@@ -8,10 +8,13 @@ the worst hit of the others loses on average.
 **Learning traders.** Everybody learns over a menu that begins with obedience, by regret matching, is told after every
 round what each stance of the menu would have brought, and obeys at first (`RegretMatching`; Hart and Mas-Colell 2000).
 Welfare is that of the last tenth of the rounds, against what the same types gain if all obey; replications with seeds
-of their own give the interval. The institution keeps its promise if learners lose less than `TOLERANCE` of it.
+of their own give the interval. The institution keeps its promise if learners lose less than `TOLERANCE` of it. They
+play until more rounds would not change the answer (:mod:`marketgame.experiments.stress.settling`). Where many trade,
+what each stance would have brought is dear: some of them learn, spread over the players, over a shorter menu, while the
+others obey.
 
 Both are sampled: a "yes" is as sure as its interval, and says nothing about other carelessness or other learners. An
-answer follows from the scenario's seed alone.
+answer follows from the scenario's seed alone, unless time runs out: then it is open.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ from marketgame.agents.behaviours.regret_matching import Beginning
 from marketgame.experiments.stress.proven import proven_by
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured, Ruling
+from marketgame.experiments.stress.settling import TOLERANCE, Settling, counted, half_width
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.theorems import Theorem
@@ -42,12 +45,10 @@ from marketgame.simulation.scenario.assignments import Assignment
 from marketgame.simulation.scenario.learning import LearningRules, Regrets
 from marketgame.simulation.scenario.market_scenario import MarketScenario, TradeRows
 
-TOLERANCE = 0.01
-"""Losses of at most this share of the gains from trade are borne."""
 CARELESS: tuple[Behaviour, ...] = (Mispricing(), Withholding(), Noisy())
 OBEDIENT = "obedient"
-# Plays whose numbers differ by less than this share of them are the same.
-ROUNDING = 1e-12
+MANY = ("obedient", "misreporting", "withholding", "mispricing")
+"""What learners among many choose from: nothing for which they must work out what all the others are."""
 # A trader has nothing left if it gains no more than that, up to this share of what it owned.
 NOTHING_LEFT = 1e-9
 
@@ -61,10 +62,13 @@ class Effort:
         most_careless: traders that are careless, one at a time; spread over the players.
         fewer: so many times fewer plays and careless traders where more trade than learn.
         replications: of learners.
-        rounds: that they learn.
+        rounds: that they learn, if that is enough.
         few_players: among so many or fewer, learners play longer: luck with types averages out slowly.
         longer: so many times.
-        most_learners: among more, learning is not played.
+        most_learners: among more, some learn, and others obey.
+        learners: so many of them.
+        replications_of_many: there.
+        rounds_of_many: likewise.
     """
 
     careless_plays: int = 64
@@ -75,6 +79,9 @@ class Effort:
     few_players: int = 4
     longer: int = 5
     most_learners: int = 24
+    learners: int = 4
+    replications_of_many: int = 4
+    rounds_of_many: int = 10
 
     def careless_players(self, economy: Economy) -> list[int]:
         """Return who is careless, one at a time."""
@@ -87,8 +94,27 @@ class Effort:
         return max(2, self.careless_plays // (self.fewer if len(economy.players) > self.most_learners else 1))
 
     def rounds_of(self, economy: Economy) -> int:
-        """Return how many rounds learners of an economy play."""
+        """Return how many rounds learners of an economy play, if that is enough."""
+        if self.among_many(economy):
+            return self.rounds_of_many
         return self.rounds * (self.longer if len(economy.players) <= self.few_players else 1)
+
+    def replications_of(self, economy: Economy) -> int:
+        """Return how many replications there are of learners."""
+        return self.replications_of_many if self.among_many(economy) else self.replications
+
+    def among_many(self, economy: Economy) -> bool:
+        """Say whether only some learn."""
+        return len(economy.players) > self.most_learners
+
+    def learning_players(self, economy: Economy) -> list[int]:
+        """Return who learns."""
+        count = len(economy.players)
+        return (
+            sorted({int(place) for place in np.linspace(0, count - 1, self.learners)})
+            if self.among_many(economy)
+            else list(range(count))
+        )
 
 
 BY_DEFAULT = Effort()
@@ -146,28 +172,38 @@ def learning(scenario: MarketScenario, deadline: Deadline, effort: Effort | None
         DeadlinePassedError: there was no time to play enough.
     """
     economy, effort = scenario.economy, BY_DEFAULT if effort is None else effort
-    too_many = too_many_learners(economy, effort)
-    if too_many is not None:
-        return too_many
+    settling = settling_of(economy, effort.rounds_of(economy), deadline)
     learners = replace(
-        _quiet(scenario, effort.rounds_of(economy)),
-        assignments=(Assignment(RegretMatching(beginning=Beginning.FIRST)),),
+        _quiet(scenario, settling.most),
+        assignments=_assignments(economy, effort),
         learning=LearningRules((Publication.HINDSIGHT,), Regrets.NONE),
     )
-    played = replicate(learners, effort.replications, deadline)
+    played = replicate(learners, effort.replications_of(economy), enough=settling)
+    settling.check()
     obeyed = played.stances == (played.names.index(OBEDIENT) if OBEDIENT in played.names else -1)
-    return learned_ruling(economy, np.asarray(played.types, np.int64), played.gains, obeyed)
-
-
-def too_many_learners(economy: Economy, effort: Effort) -> Answered | None:
-    """Return that learners are too many to be played; none if they are not."""
-    if len(economy.players) <= effort.most_learners:
-        return None
-    because = f"more than {effort.most_learners} learners are not played"
-    return Answered(
-        {Question.LEARNING: Ruling(Verdict.NOT_REFUTED, because)},
-        {Measure.LEARNED: Measured(None, Certainty.UNKNOWN, because=because)},
+    who = effort.learning_players(economy)
+    return learned_ruling(
+        economy, np.asarray(played.types, np.int64), played.gains, obeyed[..., who], settled=settling.settled
     )
+
+
+def _assignments(economy: Economy, effort: Effort) -> tuple[Assignment, ...]:
+    if not effort.among_many(economy):
+        return (Assignment(RegretMatching(beginning=Beginning.FIRST)),)
+    names = tuple(economy.player_names[player] for player in effort.learning_players(economy))
+    return (Assignment(RegretMatching(beginning=Beginning.FIRST, stances=MANY), players=names),)
+
+
+def settling_of(
+    economy: Economy, usual: int, deadline: Deadline, promised: Callable[[IntegerArray], FloatArray] | None = None
+) -> Settling:
+    """Return what says when learners have played enough; see `learned_ruling`."""
+    keeps: Callable[[IntegerArray], FloatArray] = partial(_first_best, economy) if promised is None else promised
+
+    def missed(types: IntegerArray, gains: FloatArray) -> FloatArray:
+        return (_by_profile(types, keeps) - gains.sum(axis=-1)) / _scale(economy, types)
+
+    return Settling(missed, usual, deadline)
 
 
 def _quiet(scenario: MarketScenario, rounds: int) -> MarketScenario:
@@ -210,7 +246,7 @@ def careless_ruling(economy: Economy, types: IntegerArray, found: Sequence[Carel
         fallen = (one.after <= ruined) & (one.before > ruined)
         bankrupt = max(bankrupt, float(fallen[:, others].mean()))
         if mean[victim] > worst:
-            worst, half = float(mean[victim]), _half_width(losses[:, victim])
+            worst, half = float(mean[victim]), half_width(losses[:, victim])
             name, kind = economy.player_names[one.player], one.kind
     share, width = worst / scale, half / scale
     verdict = _verdict(share, width)
@@ -244,27 +280,35 @@ def learned_ruling(
     gains: FloatArray,
     obeyed: BooleanArray,
     promised: Callable[[IntegerArray], FloatArray] | None = None,
+    *,
+    settled: bool = True,
 ) -> Answered:
-    """Return the ruling on learners, given rounds ``(R, T, N)`` of their types, gains and whether they obeyed.
+    """Return the ruling on learners, given rounds ``(R, T, N)`` of all traders' types and gains.
 
     Args:
         economy: whose traders learn.
         types: everybody's.
         gains: utilities above those of endowments, numeraire.
-        obeyed: who did as it was told.
+        obeyed: which learners did as they were told, ``(R, T, learners)``.
         promised: what everybody gains in sum if types ``(B, N)`` obey, ``(B,)``; the first best if not given.
+        settled: whether more rounds would not change the answer.
     """
-    last = max(1, types.shape[1] // 10)
+    last = counted(types.shape[1])
     late = np.asarray(types[:, -last:], np.int64)
     keeps: Callable[[IntegerArray], FloatArray] = partial(_first_best, economy) if promised is None else promised
     # What the same types gain if all obey takes the luck with types out of the difference.
     missed = (_by_profile(late, keeps) - gains[:, -last:].sum(axis=-1)).mean(axis=1)
-    scale, half = _scale(economy, late), _half_width(missed)
+    scale, half = _scale(economy, late), half_width(missed)
     value = _expected(economy, late, keeps) - float(missed.mean())
     share, width = float(missed.mean()) / scale, half / scale
-    obedience = float(obeyed[:, -last:].mean())
+    obedience, learners = float(obeyed[:, -last:].mean()), obeyed.shape[-1]
+    some = learners < types.shape[-1]
+    verdict = _verdict(share, width)
+    if not settled:
+        # What they would come to with more rounds is not known.
+        verdict = Verdict.NOT_REFUTED
     ruling = Ruling(
-        _verdict(share, width),
+        verdict,
         f"learners reach {value / scale:.2%} of the first best and obey in {obedience:.0%} of plays",
         total_gain=max(share, 0.0),
         money=max(share, 0.0) * scale,
@@ -273,7 +317,12 @@ def learned_ruling(
             ("what learners miss of the promise, share of the gains from trade", f"{share:.3g} +- {width:.2g}"),
             ("share of the first best that they reach", f"{value / scale:.4g}"),
             ("share of plays in which they obey", f"{obedience:.3g}"),
-            ("played", f"{types.shape[0]} replications, {types.shape[1]} rounds, the last {last} counted"),
+            (
+                "played",
+                f"{types.shape[0]} replications, {types.shape[1]} rounds, the last {last} counted"
+                + ("" if settled else "; more rounds might change it"),
+            ),
+            *([("learners", f"{learners} of {types.shape[-1]}; the others obey")] if some else []),
         ),
     )
     learned = Measured(value, Certainty.INTERVAL, value - half, value + half)
@@ -285,17 +334,6 @@ def _verdict(share: float, width: float) -> Verdict:
     if share + width <= TOLERANCE:
         return Verdict.SAMPLED
     return Verdict.REFUTED if share - width > TOLERANCE else Verdict.NOT_REFUTED
-
-
-def _half_width(values: FloatArray) -> float:
-    """Return half the width of the 95% interval of the mean of values ``(B,)``, by Student's law."""
-    count = len(values)
-    spread = float(values.std(ddof=1)) / count**0.5 if count > 1 else np.inf
-    if not np.isfinite(spread):
-        return np.inf
-    if spread <= ROUNDING * float(np.abs(values).max()):
-        return 0.0
-    return float(import_module("scipy.special").stdtrit(count - 1, 0.975)) * spread
 
 
 def _first_best(economy: Economy, profiles: IntegerArray) -> FloatArray:

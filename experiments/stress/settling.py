@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
-from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
 TOLERANCE = 0.01
 """Losses of at most this share of the gains from trade are borne."""
@@ -34,6 +34,8 @@ DOUBLINGS = 4
 PART = 10
 # Numbers whose spread is less than this share of them are the same.
 ROUNDING = 1e-12
+# Shares of the gains from trade that differ by less do not move.
+MOVES = 1e-9
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Settling:
         """How many rounds they play at most."""
         return self.usual << DOUBLINGS
 
-    def __call__(self, types: NDArray[np.int16], gains: FloatArray) -> bool:
+    def __call__(self, types: NDArray[np.integer], gains: FloatArray) -> bool:
         """Say whether what was played is enough, given all rounds yet."""
         rounds = types.shape[1]
         doubled, rest = divmod(rounds, self.usual)
@@ -70,7 +72,16 @@ class Settling:
             self._before = now
         return self.settled or self.deadline.passed
 
-    def _looked_at(self, types: NDArray[np.int16], gains: FloatArray) -> FloatArray:
+    def check(self) -> None:
+        """Refuse to answer where time ran out before anything was looked at.
+
+        Raises:
+            DeadlinePassedError: it did.
+        """
+        if self._before is None:
+            raise DeadlinePassedError("the time allowed was spent before learners had played enough to be looked at")
+
+    def _looked_at(self, types: NDArray[np.integer], gains: FloatArray) -> FloatArray:
         last = counted(types.shape[1])
         return self.missed(np.asarray(types[:, -last:], np.int64), gains[:, -last:]).mean(axis=1)
 
@@ -86,7 +97,7 @@ def stands(now: FloatArray, before: FloatArray | None) -> bool:
     before = now if before is None else before
     if mean + half <= TOLERANCE:
         risen = now - before
-        return float(risen.mean()) - half_width(risen) <= 0
+        return float(risen.mean()) - half_width(risen) <= MOVES
     kept = now - before / np.sqrt(2)
     return mean - half > TOLERANCE and float(kept.mean()) - half_width(kept) > 0
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 
-type Enough = Callable[[NDArray[np.int16], FloatArray], bool]
+type Enough = Callable[[NDArray[np.integer], FloatArray], bool]
 """Says whether what was played is enough, given types and gains of all rounds yet, ``(R, t, N)`` each."""
 
 
@@ -232,9 +232,9 @@ class _Kept:
         """Say whether rounds up to that of a number are enough; if so, there are no more."""
         if self._enough is None or not self._enough(self._types[:, : number + 1], self._gains[:, : number + 1]):
             return False
-        self._types, self._stances, self._gains = (
-            each[:, : number + 1].copy() for each in (self._types, self._stances, self._gains)
-        )
+        some = slice(0, number + 1)
+        self._types, self._stances = self._types[:, some].copy(), self._stances[:, some].copy()
+        self._gains = self._gains[:, some].copy()
         return True
 
     def _code(self, name: str) -> int:
@@ -266,4 +266,3 @@ class _Kept:
             tuple(self._regrets),
             tuple(self._memories),
         )
-

@@ -189,10 +189,18 @@ def test_learners_reach_the_first_best_where_nobody_can_gain_and_not_where_short
         assert (learned > 0.99 * best) is reaches
 
 
-def test_many_learners_are_not_played_and_it_is_said() -> None:
-    found = learning(on("three-farmers", REPAIRED, TransferRule.NONE), NO_DEADLINE, replace(FEW, most_learners=2))
-    assert found.rulings[Question.LEARNING].verdict is Verdict.NOT_REFUTED
-    assert found.welfare[Measure.LEARNED].value is None
+@pytest.mark.parametrize("market", [None, ComparedMarket.CALL])
+def test_among_many_some_learn_and_it_is_said(market: ComparedMarket | None) -> None:
+    few = replace(FEW, most_learners=2, learners=2, replications_of_many=3, rounds_of_many=4)
+    asked = on("three-farmers", REPAIRED, TransferRule.COALITION_PROOF)
+    if market is None:
+        found = learning(asked, NO_DEADLINE, few)
+    else:
+        found = learned_welfare(asked.economy, market, 1, NO_DEADLINE, few)
+    premises = dict(found.rulings[Question.LEARNING].premises)
+    assert premises["learners"] == "2 of 3; the others obey"
+    assert premises["played"].startswith("3 replications")
+    assert found.welfare[Measure.LEARNED].value is not None
 
 
 def test_welfare_of_learners_who_obey_is_what_is_promised_whatever_types_are_drawn() -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from marketgame.agents.behaviours import (
     BEHAVIOURS,
@@ -201,6 +202,7 @@ def test_where_gains_are_forgotten_they_are_worked_out_anew(economy: Economy, mo
     monkeypatch.setattr(abreast, "MOST_REMEMBERED", 3)
     monkeypatch.setattr(messages, "MOST_BYTES", 3000)
     monkeypatch.setattr(replications, "MOST_ENTRIES", 40)
+    monkeypatch.setattr(abreast, "MOST_ENTRIES", 40)
     both(learning(economy, ExponentialWeights(), rounds=12, learning=LearningRules(regrets=Regrets.NONE)))
 
 
@@ -254,6 +256,22 @@ def test_a_replication_is_the_run_with_its_seed(economy: Economy) -> None:
     assert shares.sum(axis=1) == pytest.approx(1)
     mean = (many.table["stance"] == many.names[0]).groupby(many.table["player"], observed=True).mean()
     assert shares[:, 0] == pytest.approx(mean.to_numpy())
+
+
+@pytest.mark.parametrize("learner", [ExponentialWeights(), ExponentialWeights(stances=("obedient", "noisy"))])
+def test_what_is_stopped_is_the_beginning_of_what_would_have_been_played(
+    economy: Economy, learner: MenuLearning[Any]
+) -> None:
+    seen = []
+
+    def enough(types: NDArray[np.integer], gains: FloatArray) -> bool:
+        assert types.shape == gains.shape
+        seen.append(types.shape)
+        return len(seen) == 4
+
+    stopped = replicate(learning(economy, learner, rounds=9), 3, enough=enough)
+    assert seen == [(3, number, 3) for number in range(1, 5)]
+    same(stopped, replicate(learning(economy, learner, rounds=4), 3))
 
 
 def test_at_least_one_replication_is_played(economy: Economy) -> None:
