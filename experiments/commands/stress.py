@@ -66,7 +66,9 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             "matched, escrow, matched-escrow, repaired-matched-escrow.",
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Ask all combinations of rules, some thousands.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Ask all combinations of rules and transfers, some thousands.")
+    ] = False,
     ask: Annotated[
         list[str] | None,
         typer.Option(metavar="QUESTION", help="What is asked, once for each question; everything without it."),

@@ -13,6 +13,7 @@ from marketgame.experiments.stress.question import Inquiry
 from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
@@ -23,6 +24,8 @@ from marketgame.simulation.scenario.market_scenario import MarketScenario
 NAME = "benchmarks"
 # A bound no farther than this share of the value above it is reached.
 REACHED = 1e-6
+# Gains from trade of less than this share of what is at stake are none.
+NOTHING = 1e-9
 # Half the width of a 95% interval, in standard errors.
 NINETY_FIVE = 1.96
 EFFICIENT = {
@@ -56,7 +59,10 @@ class Benchmarks:
             best = interval(first.value, first.standard_error)
         else:
             sample = None
-            gains = float(economy.prior.probability @ first_best_gains(economy, efficient_allocation(economy)))
+            efficient = efficient_allocation(economy)
+            gains = float(economy.prior.probability @ first_best_gains(economy, efficient))
+            if gains <= NOTHING * float(stakes_by_type(economy, efficient).max()):
+                gains = 0.0  # What rounding leaves where nobody has anything to gain.
             best = Measured(gains, low=gains, high=gains)
         found = incentive_benchmarks(economy, seconds=seconds, sample=sample)
         by_willingness = {EFFICIENT[one.participation]: _measured(one) for one in found}

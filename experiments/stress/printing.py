@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from marketgame.experiments.printing import marked, number, print_heading, share, table
+from marketgame.experiments.stress.grouping import Line
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.recommendation import Candidate
-from marketgame.experiments.stress.result import StressTest
+from marketgame.experiments.stress.result import StressTest, welfare_text
 from marketgame.experiments.stress.ruling import Measure
-from marketgame.experiments.stress.words import cell_text, sentences, told
+from marketgame.experiments.stress.words import counted_in, sentences, told, what_a_no_says
 from marketgame.mechanisms.deviations.effort import Verdict
 
-# More institutions than fit a screen are left to the files, but those that survive most.
+# More lines than fit a screen are left to the files.
 MOST_SHOWN = 40
 WELFARE = {
     Measure.FIRST_BEST: "first best",
@@ -42,49 +42,39 @@ def print_stress(test: StressTest, console: Console) -> None:
 
 
 def _print_answers(test: StressTest, console: Console) -> None:
-    questions = test.questions
-    shown = test.institutions[:MOST_SHOWN]
-    played = any(Measure.PLAYED in one.welfare for one in shown)
-    learned = any(Measure.LEARNED in one.welfare for one in shown)
+    questions, every = test.questions, test.lines
+    shown = every[:MOST_SHOWN]
+    played = any(Measure.PLAYED in one.first.welfare for one in shown)
+    learned = any(Measure.LEARNED in one.first.welfare for one in shown)
     columns = ["institution", "transfers", *(question.value for question in questions)]
     columns += (["welfare played"] if played else []) + (["welfare learned"] if learned else [])
     rows = [
         [
-            f"{place}  {one.institution.name.split(';')[0]}",
-            str(one.institution.transfers),
-            *_cells(one, questions),
-            *([_of_best(test, one, Measure.PLAYED)] if played else []),
-            *([_of_best(test, one, Measure.LEARNED)] if learned else []),
+            f"{place}  {one.name}",
+            one.transfers,
+            *_cells(test, one, questions),
+            *([welfare_text(test, one, Measure.PLAYED)] if played else []),
+            *([welfare_text(test, one, Measure.LEARNED)] if learned else []),
         ]
         for place, one in enumerate(shown, start=1)
     ]
-    left = len(test.institutions) - len(shown)
-    note = f" ({left} more in the files)" if left else ""
+    left = sum(len(one.members) for one in every[MOST_SHOWN:])
+    alike = "; those with the same answers share a line" if len(every) < len(test.institutions) else ""
+    note = f" ({left} more in the files{alike})" if left else alike
     console.print(table(f"Which institutions survive whom{note}", columns, rows, texts=2))
-    for one in test.institutions:
-        if one.refused:
-            console.print(f"{one.institution.name}: not admitted, {one.refused}", markup=False, soft_wrap=True)
-    if any(ruling.verdict is Verdict.REFUTED for one in shown for ruling in one.rulings.values()):
-        console.print("no: what those who gain gain in sum, in multiples of all gains from trade; of careless traders")
-        console.print("what somebody obedient loses, of learning ones what they miss of what obedience brings.")
-    if any(ruling.approached for one in shown for ruling in one.rulings.values()):
+    if any(ruling.verdict is Verdict.REFUTED for one in shown for ruling in one.first.rulings.values()):
+        console.print(what_a_no_says(counted_in(test)), markup=False, soft_wrap=True)
+    if any(ruling.approached for one in shown for ruling in one.first.rulings.values()):
         console.print("Consistent coalitions are also broken up to any tolerance, by what only a guess breaks, where")
         console.print("trades with the bankrupt stand; a yes there is about agreements that are kept exactly.")
     console.print()
 
 
-def _cells(one: Candidate, questions: Sequence[Question]) -> Iterator[str]:
+def _cells(test: StressTest, line: Line, questions: Sequence[Question]) -> Iterator[str]:
     for question in questions:
-        ruling = one.rulings.get(question)
-        text = "not admitted" if one.refused and ruling is None else cell_text(ruling)
+        ruling = line.first.rulings.get(question)
+        text = "not admitted" if line.first.refused and ruling is None else test.shown(line, question)
         yield f"{text}*" if ruling is not None and ruling.approached and ruling.verdict is Verdict.PROVEN else text
-
-
-def _of_best(test: StressTest, one: Candidate, measure: Measure) -> str:
-    found, best = one.welfare.get(measure), test.benchmarks.get(Measure.FIRST_BEST)
-    if found is None or found.value is None:
-        return ""
-    return number(found.value) if best is None or not best.value else share(found.value / best.value)
 
 
 def _print_welfare(test: StressTest, console: Console) -> None:

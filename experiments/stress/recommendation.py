@@ -93,7 +93,7 @@ def recommended(
         return Recommendation(asked, first.institution.name, names, price=price, best=best, unknown=len(open_ones))
     if not admitted:
         return Recommendation(asked, None, best=best)
-    closest = min(admitted, key=lambda one: (_distance(one, asked), _changes(one)))
+    closest = min(admitted, key=lambda one: (distance(one, asked), _changes(one)))
     missing = _missing(closest, asked)
     name = closest.institution.name
     return Recommendation(asked, None, closest=name, missing=missing, best=best, unknown=len(open_ones))
@@ -108,8 +108,8 @@ def _broken(candidate: Candidate, must: Sequence[Question]) -> bool:
     return any(candidate.verdict(question) is Verdict.REFUTED for question in must)
 
 
-def _distance(candidate: Candidate, must: Sequence[Question]) -> tuple[int, ...]:
-    """Return how many answers are no, how many were not asked, how many are open, how many are sampled."""
+def distance(candidate: Candidate, must: Sequence[Question]) -> tuple[int, ...]:
+    """Return how far it is from surviving: how many answers are no, not asked, open, and sampled."""
     verdicts = [candidate.verdict(question) for question in must]
     return tuple(verdicts.count(kind) for kind in _WORST)
 

@@ -11,11 +11,11 @@ from typing import Any
 from marketgame.experiments.certificate_files.files import load_certificate
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.play.report import provenance
-from marketgame.experiments.printing import members_named, number, share
+from marketgame.experiments.printing import members_named, number
 from marketgame.experiments.stress.folder import DOCUMENT
 from marketgame.experiments.stress.result import StressTest, drawn, stress_document
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
-from marketgame.experiments.stress.words import NOT_ASKED
+from marketgame.experiments.stress.words import NOT_ASKED, what_a_no_says
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.report.page import Page, Section, Table, Words
@@ -139,20 +139,16 @@ def _answered(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(document: Mapping[str, Any], asked: list[str]) -> Table:
+    lines = document["lines"]
     rows = [
-        [one["name"], *(one["answers"][question]["shown"] for question in asked), *_shares(document, one)]
-        for one in document["institutions"]
+        [one["name"], one["transfers"], *(one["shown"][question] for question in asked), one["played"], one["learned"]]
+        for one in lines
     ]
-    columns = ["institution", *asked, "welfare played", "welfare learned"]
-    title = "Gains are those of whoever gains, in sum, in multiples of all gains from trade"
-    return Table(title, columns, rows, 1)
-
-
-def _shares(document: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[str]:
+    columns = ["institution", "transfers", *asked, "welfare played", "welfare learned"]
     best = document["benchmarks"].get(Measure.FIRST_BEST, {}).get("value")
-    for measure in (Measure.PLAYED, Measure.LEARNED):
-        value = one["welfare"][measure]
-        yield "" if value is None or not best else share(value / best)
+    alike = "Institutions with the same answers share a line. " if len(lines) < len(document["institutions"]) else ""
+    money = document["money"] if best is not None and best <= 0 else ""
+    return Table("Which institutions survive whom", columns, rows, 2, f"{alike}{what_a_no_says(money)}")
 
 
 def _welfare(document: Mapping[str, Any]) -> Table:
@@ -175,7 +171,12 @@ def _questions(document: Mapping[str, Any], asked: list[str]) -> Table:
 
 def _answers(document: Mapping[str, Any]) -> Table:
     rows = []
+    stand = {line["institutions"][0]: line for line in document["lines"]}
     for one in document["institutions"]:
+        if one["name"] not in stand:
+            continue
+        others = len(stand[one["name"]]["institutions"]) - 1
+        name = f"{one['name']} (and {others} alike)" if others else one["name"]
         for question, answer in one["answers"].items():
             if answer["verdict"] == NOT_ASKED:
                 continue
@@ -183,6 +184,6 @@ def _answers(document: Mapping[str, Any]) -> Table:
             rests = answer["certificate"] or f"{answer['theorem']} {f'({checked})' if checked else ''}".strip()
             follows = f", by {answer['follows_from']}" if answer["follows_from"] else ""
             who = members_named(answer["coalition"]) if answer["coalition"] else ""
-            rows.append([one["name"], question, answer["shown"], f"{answer['because']}{follows}", who, rests])
+            rows.append([name, question, answer["shown"], f"{answer['because']}{follows}", who, rests])
     columns = ["institution", "question", "answer", "because", "who gains", "certificate or theorem"]
     return Table("What each answer rests on", columns, rows, 6)

@@ -37,16 +37,16 @@ LOOSER: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 def restricts_at_least(one: Institution, other: Institution) -> bool:
     """Say whether an institution restricts its traders at least as much as another, rule by rule."""
-    first, second = _values(one), _values(other)
-    return first.keys() == second.keys() and all(_at_least(rule, first[rule], second[rule]) for rule in first)
+    return _all_at_least(_values(one), _values(other))
 
 
 def least_restrictive(institutions: Sequence[Institution]) -> list[Institution]:
     """Return those of some institutions than which none of them restricts less, in their order."""
+    values = [_values(one) for one in institutions]
     return [
         one
-        for one in institutions
-        if not any(restricts_at_least(one, other) and not restricts_at_least(other, one) for other in institutions)
+        for one, own in zip(institutions, values, strict=True)
+        if not any(other != own and _all_at_least(own, other) for other in values)
     ]
 
 
@@ -61,6 +61,10 @@ def what_it_adds(one: Institution, other: Institution) -> list[str]:
             if first[rule] == stricter and second.get(rule) == looser
         )
     )
+
+
+def _all_at_least(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
+    return first.keys() == second.keys() and all(_at_least(rule, first[rule], second[rule]) for rule in first)
 
 
 def _at_least(rule: str, strict: str, loose: str) -> bool:

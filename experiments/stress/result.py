@@ -14,17 +14,22 @@ from rich.console import Console
 
 from marketgame.experiments.collusion.printing import ANSWERS
 from marketgame.experiments.files.output_file import write_file
-from marketgame.experiments.printing import Printed
+from marketgame.experiments.printing import Printed, number, share
 from marketgame.experiments.stress.folder import PAGE
+from marketgame.experiments.stress.grouping import Line, lines
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.recommendation import Candidate, Recommendation
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.experiments.stress.stored import measured_document, ruling_fields
-from marketgame.experiments.stress.words import NOT_ASKED, cell_text, sentences
+from marketgame.experiments.stress.words import NOT_ASKED, cell_text, cells_text, counted_in, sentences
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# Of more lines a picture shows the first.
+MOST_DRAWN = 60
 
 
 class Status(StrEnum):
@@ -69,6 +74,19 @@ class StressTest(Printed):
     @override
     def print_on(self, console: Console) -> None:
         import_module("marketgame.experiments.stress.printing").print_stress(self, console)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Its table as people look at it: where institutions are many, those with the same answers on one line."""
+        return lines(self.institutions, self.recommended)
+
+    def shown(self, line: Line, question: Question) -> str:
+        """Return what a cell of the table says."""
+        return cells_text([one.rulings.get(question) for one in line.members], counted_in(self))
+
+    def named(self, name: str) -> Candidate:
+        """Return the institution of a name, with what is known of it."""
+        return next(one for one in self.institutions if one.institution.name == name)
 
     @property
     def whole(self) -> bool:
@@ -149,12 +167,12 @@ def drawn(document: Mapping[str, Any]) -> Figure:
     asked = [question for question in document["questions"] if _is_answered(document, question)]
     rows = [
         {
-            "institution": one["name"].replace("; transfers none", "").replace("; transfers ", ",\n"),
+            "institution": one["name"] if one["transfers"] == "none" else f"{one['name']},\n{one['transfers']}",
             "question": question,
-            "verdict": one["answers"][question]["shown"].partition(":")[0],
-            "text": one["answers"][question]["shown"],
+            "verdict": one["shown"][question].partition(":")[0],
+            "text": one["shown"][question],
         }
-        for one in document["institutions"]
+        for one in document["lines"][:MOST_DRAWN]
         for question in asked
     ]
     draw = import_module("marketgame.results.figures.institutions").institution_matrix
@@ -180,8 +198,33 @@ def stress_document(test: StressTest) -> dict[str, Any]:
         "questions": {question.value: question.asks for question in Question},
         "benchmarks": {measure.value: _measured(test, value) for measure, value in test.benchmarks.items()},
         "institutions": [_institution(test, one) for one in test.institutions],
+        "lines": [_line(test, one) for one in test.lines],
         "recommended": {**recommendation_document(test.recommended), "in_words": list(sentences(test))},
     }
+
+
+def _line(test: StressTest, line: Line) -> dict[str, Any]:
+    """Return a line of the table as people look at it: what it says, and who is on it."""
+    return {
+        "name": line.name,
+        "transfers": line.transfers,
+        "institutions": [one.institution.name for one in line.members],
+        "shown": {question.value: test.shown(line, question) for question in Question},
+        "played": welfare_text(test, line, Measure.PLAYED),
+        "learned": welfare_text(test, line, Measure.LEARNED),
+    }
+
+
+def welfare_text(test: StressTest, line: Line, measure: Measure) -> str:
+    """Return what a line says of a welfare: a share of the first best, the least and the most of it."""
+    best = test.benchmarks.get(Measure.FIRST_BEST)
+    found = (one.welfare.get(measure) for one in line.members)
+    values = sorted(one.value for one in found if one is not None and one.value is not None)
+    if not values:
+        return ""
+    of = best.value if best is not None and best.value is not None else 0.0
+    texts = list(dict.fromkeys(number(value) if of <= 0 else share(value / of) for value in (values[0], values[-1])))
+    return " to ".join(texts)
 
 
 def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
@@ -206,7 +249,7 @@ def _answer(test: StressTest, ruling: Ruling | None) -> dict[str, Any]:
         "verdict": ANSWERS[ruling.verdict],
         "gain": ruling.money,
         "certificate": None if place is None else str(place),
-        "shown": cell_text(ruling),
+        "shown": cell_text(ruling, counted_in(test)),
         "share_of_gains_from_trade": ruling.total_gain,
         "least_share_of_a_member": ruling.gain,
         "uncertainty_of_share": ruling.uncertainty,

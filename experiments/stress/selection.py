@@ -4,7 +4,8 @@ The usual set holds the paper's rules, then one repair after the other, each upo
 of rules that repair everything. Each is asked with transfers under which truth is best for single players, and with
 those under which it is for coalitions, and the paper's rules also with none. It is small enough that a market of six
 regions takes seconds and a market of ten traders minutes, and it holds whatever the theorems recommend: Theorem 2's two
-sets of rules, and matched orders with deposits, of Theorem 8. All combinations are some four thousand.
+sets of rules, and matched orders with deposits, of Theorem 8. All combinations are 640 sets of rules, where types are
+private each with all transfers there are.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def chosen(
         scenario: on whose market.
         own: whether it states an institution of its own, which then comes first.
         rules: sets of rules by name, each with what differs from the paper's; also ``outsiders``.
-        transfers: with which; the usual ones without any.
+        transfers: with which; the usual ones without any, or all if all combinations of rules are asked.
         presets: sets of rules with a name.
         every: whether to ask all combinations of rules and transfers.
 
@@ -92,9 +93,10 @@ def chosen(
         sets = list(_combined())
     if usual:
         sets = [(one, Outsiders.OBEY) for one in PRESETS.values()]
-    pairs = product(sets, paid or usual_transfers(scenario.economy))
+    secrets = max(scenario.economy.prior.type_counts) > 1
+    pairs = product(sets, paid or (tuple(TransferRule) if every and secrets else usual_transfers(scenario.economy)))
     found = [MarketInstitution(one, outsiders, transfer) for (one, outsiders), transfer in pairs]
-    if usual and not paid and max(scenario.economy.prior.type_counts) > 1:
+    if usual and not paid and secrets:
         found.insert(0, MarketInstitution(PAPER_RULES, transfers=TransferRule.NONE))
     if own:
         found.insert(0, MarketInstitution(scenario.rules, transfers=scenario.transfers, own=True))

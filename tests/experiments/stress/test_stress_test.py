@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from marketgame.experiments.stress import played
 from marketgame.experiments.stress.asking import Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
 from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.folder import DOCUMENT, PAGE, PICTURE, TABLE, Kept
+from marketgame.experiments.stress.grouping import lines
 from marketgame.experiments.stress.implications import NARROWER, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
 from marketgame.experiments.stress.market_answers import answered
@@ -37,7 +39,7 @@ from marketgame.experiments.stress.result import Status, StressTest
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
 from marketgame.experiments.stress.stressing import asked_of
-from marketgame.experiments.stress.words import NOT_ASKED, sentences
+from marketgame.experiments.stress.words import NOT_ASKED, cell_text, counted_in, sentences
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.mechanisms.certificates.certificate import verify
@@ -45,7 +47,7 @@ from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
-from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.mechanisms.market_game.rules import Execution, MarketRules
 from marketgame.results.manifests import FILES, MANIFEST, read_manifest
 from marketgame.results.report.page import is_intact
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -430,11 +432,11 @@ def test_one_call_leaves_a_page_of_what_it_played_again_whatever_was_in_time(
     # Interrupted, it says what is open; gone on with, the page is that of all.
     out = tmp_path / "out"
     face.stress(TRADERS, presets=["matched-escrow"], ask=["one liar"], seconds=0, out=out)
-    assert "Time was over before all was asked" in (out / PAGE).read_text(encoding="utf-8")
+    assert "there was no time" in (out / PAGE).read_text(encoding="utf-8")
     answer = marketgame(
         "stress", TRADERS, "--preset", "matched-escrow", "--ask", "one liar", "--out", out, "--workers", 1
     )
-    assert "Time was over" not in (out / PAGE).read_text(encoding="utf-8")
+    assert "no time" not in (out / PAGE).read_text(encoding="utf-8")
     assert str(out / PAGE) in answer.out
 
 
@@ -479,9 +481,43 @@ def test_where_there_is_nothing_to_gain_survival_costs_nothing(tmp_path: Path) -
     head, trader, *_ = located(TRADERS).read_text(encoding="utf-8").split("[[players]]")
     alike = tmp_path / "alike.toml"
     alike.write_text("[[players]]".join([head, trader, trader.replace("ann", "bob")]), encoding="utf-8")
-    found = face.stress(alike, presets=["matched-escrow"], ask=["one liar"])
+    found = face.stress(alike, presets=["matched-escrow", "paper"], ask=["one liar", "one player"])
     assert found.recommended.institution is not None
     assert any("nothing to gain by trade" in sentence for sentence in sentences(found))
+    # There are no multiples of nothing.
+    paper = found.named("as printed; transfers none").rulings[Question.ONE]
+    assert paper.verdict is NO
+    assert cell_text(paper, counted_in(found)).endswith("euro of money")
+
+
+def test_where_nobody_has_money_those_that_are_not_admitted_are_said_not_to_be(tmp_path: Path) -> None:
+    text = located(TRADERS).read_text(encoding="utf-8")
+    poor = tmp_path / "poor.toml"
+    poor.write_text(re.sub(r"(endowment\s*= \[[\d.]+, )[\d.]+\]", r"\g<1>0.0]", text), encoding="utf-8")
+    found = face.stress(poor, ask=["one liar", "any coalition"], seconds=None)
+    told = list(sentences(found))
+    assert any(one.startswith("Not admitted by this economy: 8 of 12 institutions, since") for one in told)
+    assert not any("Not asked" in one or "no time" in one for one in told)
+    assert any("brings 0.00% of the first best" in one for one in told)
+
+
+def test_many_institutions_share_lines_by_their_answers_what_is_recommended_first() -> None:
+    some = [one for one in chosen(farmland(), own=False, every=True) if isinstance(one, MarketInstitution)]
+    proven = dict.fromkeys(MUST, Ruling(YES, ""))
+    rulings = {
+        one: {**proven, **({} if one.rules.execution is Execution.MATCHED else {Question.ANY: Ruling(NO, "drawn")})}
+        for one in some
+    }
+    candidates = [Candidate(one, rulings[one], {}) for one in some]
+    found = recommended(candidates, {})
+    shared = lines(candidates, found)
+    assert [one.first.institution.name for one in shared[: 1 + len(found.ties)]] == [found.institution, *found.ties]
+    assert sorted(one.institution.name for line in shared for one in line.members) == sorted(one.name for one in some)
+    for line in shared:
+        assert len({one.verdict(Question.ANY) for one in line.members}) == 1
+    half = len(some) // 2
+    assert shared[-1].name == f"all {half} without matched"
+    assert len(lines(candidates[:40], found)) == 40
 
 
 def test_an_answer_that_cannot_be_computed_leaves_the_others() -> None:
