@@ -43,6 +43,7 @@ from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.certificates.theorem import TheoremCertificate
+from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.collusion.side_contracts.side_contract import Clause
 from marketgame.mechanisms.contracts.knowledge import Information
@@ -397,6 +398,8 @@ CERTIFICATES = (
         (*MARKET, Key("bounds", form=listed(REPLIES_BOUND.form))),
         (CERTIFIES, "no-lie-and-reply-pays"),
     ),
+    Record(FirstBestCertificate, tag=(CERTIFIES, "first-best")),
+    Record(ObedienceCertificate, (*MARKET, "gains"), (CERTIFIES, "obedience")),
     Record(
         SampledLieCertificate,
         (

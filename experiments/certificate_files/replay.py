@@ -33,6 +33,7 @@ from marketgame.mechanisms.certificates.side_contract import SideContractCertifi
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
 from marketgame.mechanisms.certificates.theorem import TheoremCertificate
 from marketgame.mechanisms.certificates.verification import Verification
+from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate
 from marketgame.mechanisms.contracts.stated import recommendation_odds
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
 from marketgame.mechanisms.economies.coalitions import MOST_LISTED
@@ -41,7 +42,10 @@ from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type ProofCertificate = StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate | RepliesCertificate
+type WelfareCertificate = FirstBestCertificate | ObedienceCertificate
+type ProofCertificate = (
+    StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate | RepliesCertificate | WelfareCertificate
+)
 type MarketCertificate = (
     PlayedCertificate
     | SampledLieCertificate
@@ -211,10 +215,18 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
     return {"economy": economy.name, **about}
 
 
+def _welfare_subject(stored: WelfareCertificate, replay: Replay) -> dict[str, Any]:
+    """Return what a welfare is, and beyond what it is not."""
+    bounded = {} if isinstance(stored, ObedienceCertificate) else {"bound": _pair(replay, entry("bound"))}
+    return {"gains": _pair(replay, entry("gains")), **bounded}
+
+
 def _proof_subject(stored: ProofCertificate, replay: Replay) -> dict[str, Any]:
-    """Return what a proof that nobody gains is about."""
+    """Return what a proof is about: that nobody gains, or what everybody together does."""
     economy = stored.economy
     match stored:
+        case FirstBestCertificate() | ObedienceCertificate():
+            return _welfare_subject(stored, replay)
         case JointTruthCertificate(gains=gains):
             return {
                 "largest_coalition": len(gains),
@@ -308,6 +320,8 @@ def print_replay(replay: Replay, console: Console) -> None:
         JointMisreportCertificate: _print_joint_misreport,
         JointTruthCertificate: _print_joint_truth,
         RepliesCertificate: _print_replies,
+        FirstBestCertificate: _print_first_best,
+        ObedienceCertificate: _print_obedience,
         SampledLieCertificate: _print_sampled_lie,
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
@@ -387,6 +401,21 @@ def _print_replies(stored: RepliesCertificate, replay: Replay, console: Console)
 def _nobody(largest: int, economy: Economy) -> str:
     """Return whom a claim is about, in words."""
     return "no coalition" if largest >= len(economy.players) else f"no coalition of up to {largest}"
+
+
+def _print_first_best(stored: FirstBestCertificate, replay: Replay, console: Console) -> None:
+    console.print(f"[bold]{named(stored.economy.name)}[/bold]: what trade can bring everybody together\n")
+    rows = {
+        "an allocation gains": replay.both(entry("gains")),
+        "no allocation gains beyond": replay.both(entry("bound")),
+    }
+    _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
+
+
+def _print_obedience(stored: ObedienceCertificate, replay: Replay, console: Console) -> None:
+    _print_heading(stored.economy, "what truth and obedience bring everybody together", stored.rules, console)
+    rows = {"obedience gains": replay.both(entry("gains"))}
+    _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
 
 
 def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: Console) -> None:

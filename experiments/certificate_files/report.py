@@ -30,6 +30,7 @@ from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from marketgame.mechanisms.certificates.theorem import TheoremCertificate
+from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.names import LONGEST_NAME, on_a_line
@@ -121,6 +122,8 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
                 yield _expects(name, float(before), float(after), again.economy.money)
         case StabilityCertificate() | CountedStabilityCertificate() | JointTruthCertificate() | RepliesCertificate():
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
+        case FirstBestCertificate() | ObedienceCertificate():
+            yield f"Derived anew, everybody together gains {number(again.gains)} {again.economy.money} over autarky."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."
         case TheoremCertificate():

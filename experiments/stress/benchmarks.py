@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
 
+from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.question import Inquiry
-from marketgame.experiments.stress.ruling import Answered, Certainty, Measure, Measured
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured
+from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.certificates.examination import GRACE
+from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate, certify_first_best
 from marketgame.mechanisms.contracts.sampled import sampled
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
-from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 NAME = "benchmarks"
+type WelfareCertificate = FirstBestCertificate | ObedienceCertificate
 # A bound no farther than this share of the value above it is reached.
 REACHED = 1e-6
 # Gains from trade of less than this share of what is at stake are none.
@@ -64,9 +70,30 @@ class Benchmarks:
             if gains <= NOTHING * float(stakes_by_type(economy, efficient).max()):
                 gains = 0.0  # What rounding leaves where nobody has anything to gain.
             best = Measured(gains, low=gains, high=gains)
+        best = with_first_best(best, economy, deadline)
         found = incentive_benchmarks(economy, seconds=seconds, sample=sample)
         by_willingness = {EFFICIENT[one.participation]: _measured(one) for one in found}
         return Answered(welfare={Measure.FIRST_BEST: best, **by_willingness})
+
+
+def with_first_best(found: Measured, economy: Economy, deadline: Deadline) -> Measured:
+    """Return a first best that is exact with its certificate, or without one and why there is none."""
+    if found.certainty is not Certainty.EXACT:
+        return found
+    return certified(found, "first-best", lambda by: certify_first_best(economy, by), deadline)
+
+
+def certified(
+    found: Measured, name: str, certify: Callable[[Deadline], WelfareCertificate], deadline: Deadline
+) -> Measured:
+    """Return a welfare as its certificate says it, which is given a moment in any case, or why there is none."""
+    try:
+        proof = certify(Deadline.after(max(deadline.left, GRACE)))
+    except DeadlinePassedError:
+        return replace(found, because="there was no time to derive it twice")
+    except (ValueError, UnansweredError) as reason:
+        return replace(found, because=str(reason))
+    return replace(found, value=proof.gains, evidence=Evidence(f"{name}.json", certificate_text(proof)))
 
 
 def interval(value: float, error: float) -> Measured:

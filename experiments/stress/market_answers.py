@@ -9,6 +9,7 @@ import numpy as np
 
 from marketgame.experiments.collusion.certification import expected_reactions
 from marketgame.experiments.stress import examining, played
+from marketgame.experiments.stress.benchmarks import certified, with_first_best
 from marketgame.experiments.stress.examining import Subject
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.leaving import leaving
@@ -16,11 +17,13 @@ from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured
 from marketgame.experiments.stress.sampled import sampled_answers, sampled_welfare
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.certificates.welfare import certify_obedience
 from marketgame.mechanisms.contracts.grand_contract import listed
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
 from marketgame.mechanisms.linear_program.deadline import Deadline
+from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.simulation.scenario.established_contract import established_contract, promised_severance
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
@@ -52,7 +55,7 @@ def answered(
         return PLAYED[inquiry](scenario, deadline)
     contract = _contract(scenario)
     if inquiry is Inquiry.WELFARE:
-        return Answered(welfare=_obeyed(contract))
+        return Answered(welfare=_obeyed(contract, scenario.rules, deadline))
     if isinstance(contract, ContractOnDemand):
         promised = any(amount > 0 for by_type in scenario.severance.values() for amount in by_type.values())
         return sampled_answers(contract, scenario.rules, inquiry, deadline, severance=promised)
@@ -87,10 +90,12 @@ def _subject(scenario: MarketScenario, reaction: WithholdingAfterMisquotes | Non
     return Subject(contract, scenario.rules, lambda _: reaction)
 
 
-def _obeyed(contract: DirectContract) -> Mapping[Measure, Measured]:
+def _obeyed(contract: DirectContract, rules: MarketRules, deadline: Deadline) -> Mapping[Measure, Measured]:
     """Return what obedience brings."""
     if isinstance(contract, ContractOnDemand):
-        return {Measure.PLAYED: sampled_welfare(contract)}
+        # Everybody together then gains what there is to be gained.
+        return {Measure.PLAYED: with_first_best(sampled_welfare(contract), contract.economy, deadline)}
     whole = listed(contract)
     gains = float(whole.probability @ whole.gains.sum(axis=-1))
-    return {Measure.PLAYED: Measured(gains, low=gains, high=gains)}
+    found = Measured(gains, low=gains, high=gains)
+    return {Measure.PLAYED: certified(found, "obedience", lambda by: certify_obedience(whole, rules, by), deadline)}

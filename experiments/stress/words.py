@@ -75,7 +75,7 @@ def told(found: Measured) -> str:
     """Return how sure a number is."""
     match found.certainty:
         case Certainty.EXACT:
-            return "exact"
+            return f"exact, without a certificate: {found.because}" if found.because else "exact"
         case Certainty.UNKNOWN:
             return f"not known: {found.because}"
         case Certainty.BOUND:

@@ -70,6 +70,14 @@ from marketgame.mechanisms.certificates.side_contract import (
 from marketgame.mechanisms.certificates.stability import StabilityCertificate, recomputed_stability, verify_stability
 from marketgame.mechanisms.certificates.theorem import TheoremCertificate, recomputed_theorem, verify_theorem
 from marketgame.mechanisms.certificates.verification import Verification
+from marketgame.mechanisms.certificates.welfare import (
+    FirstBestCertificate,
+    ObedienceCertificate,
+    recomputed_first_best,
+    recomputed_obedience,
+    verify_first_best,
+    verify_obedience,
+)
 
 type Certificate = (
     DeviationCertificate
@@ -79,6 +87,8 @@ type Certificate = (
     | JointMisreportCertificate
     | JointTruthCertificate
     | RepliesCertificate
+    | FirstBestCertificate
+    | ObedienceCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | StabilityCertificate
@@ -112,6 +122,8 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         JointMisreportCertificate: (verify_joint_misreport, recomputed_joint_misreport),
         JointTruthCertificate: (verify_joint_truth, recomputed_joint_truth),
         RepliesCertificate: (verify_replies, recomputed_replies),
+        FirstBestCertificate: (verify_first_best, recomputed_first_best),
+        ObedienceCertificate: (verify_obedience, recomputed_obedience),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),
