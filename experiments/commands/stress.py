@@ -58,6 +58,14 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
             "coalition-proof.",
         ),
     ] = None,
+    severance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="What is promised to whoever leaves, once for each: none, as-stated by a scenario, or the least that "
+            "is known to keep coalitions; none without it.",
+        ),
+    ] = None,
     preset: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,6 +129,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         read,
         rules=parsed_rules(rules or [], "--rules"),
         transfers=transfers or [],
+        severance=severance or [],
         presets=preset or [],
         every=every,
         ask=tuple(Question) if ask is None else ask,

@@ -22,7 +22,7 @@ from marketgame.mechanisms.deviations.effort import Verdict
 MOST_ALONE = 40
 IN_WORDS: Mapping[str, str] = {str(value): words for value, words in RESTRICTIONS.items()}
 # Rules with more than one restriction, of which a common absence says little.
-_SEVERAL = ("pricing", "transfers")
+_SEVERAL = ("pricing", "transfers", "severance")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, prod
@@ -28,9 +29,11 @@ import numpy as np
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
-from marketgame.mechanisms.arrays import FloatArray
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
+from marketgame.experiments.stress.severance import Own, least_promise, severance_needed
+from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
+from marketgame.mechanisms.blocking.severance_range import Promise
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
@@ -62,7 +65,43 @@ def leaving(contract: GrandContract, rules: MarketRules, severance: FloatArray, 
         scale: what gains are shares of, numeraire.
         by: when to stop.
     """
-    return Answered({Question.LEAVING: _ruling(contract, rules, severance, scale, by)})
+    ruling = _ruling(contract, rules, severance, scale, by)
+    without = _ruling(contract, rules, np.zeros_like(severance), scale, by) if severance.any() else ruling
+    return Answered({Question.LEAVING: ruling}, {Measure.SEVERANCE_NEEDED: _needed(contract, without, by)})
+
+
+def _needed(contract: GrandContract, without: Ruling, by: Deadline) -> Measured:
+    """Return how much severance is needed, given the ruling where nothing is promised."""
+    if without.verdict is Verdict.PROVEN:
+        return Measured(0.0, low=0.0, high=0.0)
+    worth = _least_worth_of_staying(contract, contract.gains, by)
+    if worth is None:
+        why = "time was over" if by.passed else "what coalitions could make of what they own is not known of all"
+        return Measured(None, Certainty.UNKNOWN, because=why)
+    return severance_needed(contract, worth.own, worth.coalition, by)
+
+
+def least_severance_of(contract: GrandContract, rules: MarketRules, scale: float, by: Deadline) -> Promise:
+    """Return the least severance of each type that is known to keep coalitions; nothing where none is needed.
+
+    Args:
+        contract: the contract.
+        rules: of the market.
+        scale: what gains are shares of, numeraire.
+        by: when to stop.
+
+    Raises:
+        ValueError: no severance whatever keeps coalitions, or none is known that does.
+        DeadlinePassedError: time ran out.
+    """
+    nothing = tuple(np.zeros(count) for count in contract.economy.prior.type_counts)
+    if _ruling(contract, rules, np.zeros_like(contract.gains), scale, by).verdict is Verdict.PROVEN:
+        return nothing
+    worth = _least_worth_of_staying(contract, contract.gains, by)
+    if worth is None:
+        by.check()
+        raise ValueError("no severance is known that keeps coalitions: they are too many, or some own too little")
+    return least_promise(contract, worth.own, worth.coalition, by)
 
 
 def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Ruling:
@@ -96,6 +135,8 @@ class _Worth:
 
     slack: float
     count: int
+    coalition: Coalition
+    own: Mapping[Coalition, Own]
 
 
 def _least_worth_of_staying(contract: GrandContract, stakes: FloatArray, by: Deadline) -> _Worth | None:
@@ -105,22 +146,44 @@ def _least_worth_of_staying(contract: GrandContract, stakes: FloatArray, by: Dea
     if prod(count + 1 for count in counts) > MOST_LISTED:
         return None
     slack, listed = np.inf, 0
+    worst: Coalition = ()
+    own = _OWN.setdefault(economy, {})
     for coalition in _coalitions(len(counts)):
         if by.passed:
             return None
         try:
-            own = _left_alone(economy, coalition)
-            efficient = efficient_allocation(own)
+            left = own[coalition] if coalition in own else own.setdefault(coalition, _at_best(economy, coalition))
         except ValueError:  # They lack what is worth infinitely much, so that nothing can be said of their gains.
             return None
-        worth = own.gains_from_goods(efficient.profiles, efficient.bundles).sum(axis=-1)
-        numbers = own.prior.profile_numbers(contract.profiles[:, list(coalition)])
-        chance = np.bincount(numbers, contract.probability, len(worth))
-        expected = np.bincount(numbers, contract.probability * stakes[:, list(coalition)].sum(axis=-1), len(worth))
+        numbers = _numbers(economy, contract.profiles, coalition)
+        chance = np.bincount(numbers, contract.probability, len(left.worth))
+        expected = np.bincount(numbers, contract.probability * stakes[:, list(coalition)].sum(axis=-1), len(left.worth))
         possible = chance > 0
-        slack = min(slack, float((expected[possible] / chance[possible] - worth[possible]).min()))
+        least = float((expected[possible] / chance[possible] - left.worth[possible]).min())
+        slack, worst = (least, coalition) if least < slack else (slack, worst)
         listed += int(possible.sum())
-    return _Worth(slack, listed)
+    return _Worth(slack, listed, worst, own)
+
+
+# What coalitions of an economy can make of what they own, which no contract changes.
+_OWN: weakref.WeakKeyDictionary[Economy, dict[Coalition, Own]] = weakref.WeakKeyDictionary()
+
+
+def _at_best(economy: Economy, coalition: Coalition) -> Own:
+    """Return what a coalition can make of what it owns.
+
+    Raises:
+        ValueError: it lacks what is worth infinitely much.
+    """
+    alone = _left_alone(economy, coalition)
+    efficient = efficient_allocation(alone)
+    return Own(alone.gains_from_goods(efficient.profiles, efficient.bundles).sum(axis=-1), efficient.bundles)
+
+
+def _numbers(economy: Economy, profiles: IntegerArray, coalition: Coalition) -> IntegerArray:
+    """Return the number of the members' profile in each profile, ``(P,)``."""
+    counts = [economy.prior.type_counts[member] for member in coalition]
+    return np.ravel_multi_index(tuple(profiles[:, member] for member in coalition), counts)
 
 
 def _coalitions(players: int) -> Iterator[Coalition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,10 +13,11 @@ from marketgame.experiments.stress import examining, played
 from marketgame.experiments.stress.benchmarks import certified, with_first_best
 from marketgame.experiments.stress.examining import Subject
 from marketgame.experiments.stress.institution import Known
-from marketgame.experiments.stress.leaving import leaving
+from marketgame.experiments.stress.leaving import least_severance_of, leaving
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured
 from marketgame.experiments.stress.sampled import sampled_answers, sampled_welfare
+from marketgame.experiments.stress.severance import promise_of
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.welfare import certify_obedience
 from marketgame.mechanisms.contracts.grand_contract import listed
@@ -70,6 +72,21 @@ def answered(
         Inquiry.LEAVING: partial(stay, deadline),
     }
     return ways[inquiry]()
+
+
+def with_least_severance(scenario: MarketScenario, deadline: Deadline) -> MarketScenario:
+    """Return a scenario that promises the least severance that is known to keep coalitions.
+
+    Raises:
+        ValueError: no severance whatever keeps them, or none is known that does.
+        DeadlinePassedError: time ran out.
+    """
+    contract = _contract(scenario)
+    if isinstance(contract, ContractOnDemand):
+        raise ValueError(f"{scenario.economy.prior.obstacle}, so that the least severance is not known")  # noqa: TRY004
+    subject = _subject(scenario, None)
+    promised = least_severance_of(subject.contract, scenario.rules, subject.scale, deadline)
+    return replace(scenario, severance=promise_of(scenario.economy, promised))
 
 
 def _severance(scenario: MarketScenario) -> FloatArray:

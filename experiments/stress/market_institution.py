@@ -16,9 +16,10 @@ from types import MappingProxyType
 from typing import assert_never
 
 from marketgame.experiments.stress.institution import Known
-from marketgame.experiments.stress.market_answers import answered
+from marketgame.experiments.stress.market_answers import answered, with_least_severance
 from marketgame.experiments.stress.question import Inquiry
 from marketgame.experiments.stress.ruling import Answered
+from marketgame.experiments.stress.severance import Severance
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.reactions import WithholdingAfterMisquotes
 from marketgame.mechanisms.linear_program.deadline import Deadline
@@ -66,6 +67,8 @@ RESTRICTIONS = MappingProxyType(
         Execution.MATCHED: "matched",
         Refusal.ESCROW: "escrow",
         Outsiders.WITHHOLD: "outsiders withhold",
+        Severance.AS_STATED: "severance as stated",
+        Severance.LEAST: "least severance",
     }
 )
 """In what an institution differs from the paper's, in words for its name."""
@@ -73,19 +76,21 @@ RESTRICTIONS = MappingProxyType(
 
 @dataclass(frozen=True)
 class MarketInstitution:
-    """Rules of the market, the contract's answer to misquotes, and its transfers.
+    """Rules of the market, the contract's answer to misquotes, its transfers, and what leaving pays.
 
     Attributes:
         rules: of the market.
         outsiders: what players outside a deviating coalition do.
         transfers: of the contract, where types are private.
         own: whether the contract is the one that a scenario establishes, with what it promises those who leave.
+        severance: what is promised to those who leave.
     """
 
     rules: MarketRules
     outsiders: Outsiders = Outsiders.OBEY
     transfers: TransferRule = TransferRule.EXPECTED_EXTERNALITY
     own: bool = False
+    severance: Severance = Severance.NONE
 
     @property
     def reaction(self) -> WithholdingAfterMisquotes | None:
@@ -100,18 +105,19 @@ class MarketInstitution:
 
     @property
     def name(self) -> str:
-        """In what it differs from the paper's rules, and its transfers."""
+        """In what it differs from the paper's rules, what it promises those who leave, and its transfers."""
         base = next((name for name, rules in BASES.items() if _upon(self.rules, rules)), "")
         first = base or ", ".join(_restrictions(self.rules))
-        further = [*(_restrictions(self.rules, BINDINGS) if base else []), *_restrictions(self)]
+        others = ("outsiders",) if self.own else ("outsiders", "severance")
+        further = [*(_restrictions(self.rules, BINDINGS) if base else []), *_restrictions(self, others)]
         paid = "as stated" if self.own else str(self.transfers)
         return f"{', '.join([first, *further])}; transfers {paid}"
 
     @property
     def described(self) -> Mapping[str, str]:
-        """Its rules by name, and what outsiders do."""
+        """Its rules by name, what outsiders do, and what is promised to those who leave."""
         rules = {rule.name: str(getattr(self.rules, rule.name)) for rule in fields(self.rules)}
-        return {**rules, "outsiders": str(self.outsiders)}
+        return {**rules, "outsiders": str(self.outsiders), "severance": str(self.severance)}
 
     def can_be_asked(self, inquiry: Inquiry, scenario: MarketScenario) -> bool:
         """Say whether an inquiry makes sense of it; where profiles are drawn, one examination answers most."""
@@ -119,10 +125,15 @@ class MarketInstitution:
 
     def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
         """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
-        return answered(self.on(scenario), inquiry, known, deadline, self.reaction)
+        least = inquiry is Inquiry.LEAVING and self.severance is Severance.LEAST
+        on = with_least_severance(self.on(scenario), deadline) if least else self.on(scenario)
+        return answered(on, inquiry, known, deadline, self.reaction)
 
     def on(self, scenario: MarketScenario) -> MarketScenario:
-        """Return a scenario under this institution, without anybody who leads coalitions."""
+        """Return a scenario under this institution, without anybody who leads coalitions.
+
+        The least severance is left out: it is computed where somebody may leave, and nothing else depends on it.
+        """
         return _on(self, scenario)
 
 
@@ -148,7 +159,8 @@ def _on(institution: MarketInstitution, scenario: MarketScenario) -> MarketScena
     rules = replace(scenario, rules=institution.rules, organisers=(), blockers=(), incentives=())
     if institution.own:
         return rules
-    return replace(rules, transfers=institution.transfers, contract=None, severance={})
+    severance = scenario.severance if institution.severance is Severance.AS_STATED else {}
+    return replace(rules, transfers=institution.transfers, contract=None, severance=severance)
 
 
 def institutions() -> Iterator[MarketInstitution]:

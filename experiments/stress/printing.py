@@ -9,9 +9,9 @@ from rich.console import Console
 from marketgame.experiments.printing import marked, number, print_heading, share, table
 from marketgame.experiments.stress.grouping import Line
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.result import StressTest, welfare_text
+from marketgame.experiments.stress.result import StressTest, severance_text, welfare_text
 from marketgame.experiments.stress.ruling import Measure
-from marketgame.experiments.stress.words import counted_in, sentences, told, what_a_no_says
+from marketgame.experiments.stress.words import WHAT_IS_NEEDED, counted_in, sentences, told, what_a_no_says
 from marketgame.mechanisms.deviations.effort import Verdict
 
 # More lines than fit a screen are left to the files.
@@ -48,6 +48,8 @@ def _print_answers(test: StressTest, console: Console) -> None:
     learned = any(Measure.LEARNED in one.first.welfare for one in shown)
     columns = ["institution", "transfers", *(question.value for question in questions)]
     columns += (["welfare played"] if played else []) + (["welfare learned"] if learned else [])
+    leaving = any(severance_text(one) for one in shown)
+    columns += ["severance needed"] if leaving else []
     rows = [
         [
             f"{place}  {one.name}",
@@ -55,6 +57,7 @@ def _print_answers(test: StressTest, console: Console) -> None:
             *_cells(test, one, questions),
             *([welfare_text(test, one, Measure.PLAYED)] if played else []),
             *([welfare_text(test, one, Measure.LEARNED)] if learned else []),
+            *([severance_text(one)] if leaving else []),
         ]
         for place, one in enumerate(shown, start=1)
     ]
@@ -64,6 +67,8 @@ def _print_answers(test: StressTest, console: Console) -> None:
     console.print(table(f"Which institutions survive whom{note}", columns, rows, texts=2))
     if any(ruling.verdict is Verdict.REFUTED for one in shown for ruling in one.first.rulings.values()):
         console.print(what_a_no_says(counted_in(test)), markup=False, soft_wrap=True)
+    if any(severance_text(one) not in {"", "0"} for one in shown):
+        console.print(WHAT_IS_NEEDED, markup=False, soft_wrap=True)
     if any(ruling.approached for one in shown for ruling in one.first.rulings.values()):
         console.print("Consistent coalitions are also broken up to any tolerance, by what only a guess breaks, where")
         console.print("trades with the bankrupt stand; a yes there is about agreements that are kept exactly.")

@@ -15,7 +15,7 @@ from marketgame.experiments.printing import members_named, number
 from marketgame.experiments.stress.folder import DOCUMENT
 from marketgame.experiments.stress.result import StressTest, drawn, stress_document
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
-from marketgame.experiments.stress.words import NOT_ASKED, what_a_no_says
+from marketgame.experiments.stress.words import NOT_ASKED, WHAT_IS_NEEDED, what_a_no_says
 from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.report.page import Page, Section, Table, Words
@@ -141,14 +141,20 @@ def _answered(document: Mapping[str, Any]) -> Iterator[str]:
 def _table(document: Mapping[str, Any], asked: list[str]) -> Table:
     lines = document["lines"]
     rows = [
-        [one["name"], one["transfers"], *(one["shown"][question] for question in asked), one["played"], one["learned"]]
+        [
+            *(one[key] for key in ("name", "transfers")),
+            *(one["shown"][question] for question in asked),
+            *(one[key] for key in ("played", "learned", "severance_needed")),
+        ]
         for one in lines
     ]
-    columns = ["institution", "transfers", *asked, "welfare played", "welfare learned"]
+    columns = ["institution", "transfers", *asked, "welfare played", "welfare learned", "severance needed"]
     best = document["benchmarks"].get(Measure.FIRST_BEST, {}).get("value")
     alike = "Institutions with the same answers share a line. " if len(lines) < len(document["institutions"]) else ""
     money = document["money"] if best is not None and best <= 0 else ""
-    return Table("Which institutions survive whom", columns, rows, 2, f"{alike}{what_a_no_says(money)}")
+    return Table(
+        "Which institutions survive whom", columns, rows, 2, f"{alike}{what_a_no_says(money)} {WHAT_IS_NEEDED}"
+    )
 
 
 def _welfare(document: Mapping[str, Any]) -> Table:
@@ -185,5 +191,9 @@ def _answers(document: Mapping[str, Any]) -> Table:
             follows = f", by {answer['follows_from']}" if answer["follows_from"] else ""
             who = members_named(answer["coalition"]) if answer["coalition"] else ""
             rows.append([name, question, answer["shown"], f"{answer['because']}{follows}", who, rests])
+        needed = one["welfare_known"].get(Measure.SEVERANCE_NEEDED)
+        if needed is not None:
+            because, place = needed["because"] or "", needed["certificate"] or ""
+            rows.append([name, "severance needed", one["severance_needed"], because, "", place])
     columns = ["institution", "question", "answer", "because", "who gains", "certificate or theorem"]
     return Table("What each answer rests on", columns, rows, 6)

@@ -31,6 +31,10 @@ LOOSER: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("none", "lp", "players pay more than the price of what they get"),
         ("none", "coalition-proof", "players pay more than the price of what they get"),
     ),
+    "severance": (
+        ("none", "as-stated", "money is set aside for whoever leaves"),
+        ("none", "least", "money is set aside for whoever leaves"),
+    ),
 }
 """By rule: the value that leaves more, the one that leaves less, and what that forbids, cancels or takes."""
 

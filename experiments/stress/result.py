@@ -21,7 +21,7 @@ from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.recommendation import Candidate, Recommendation
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.experiments.stress.stored import measured_document, ruling_fields
-from marketgame.experiments.stress.words import NOT_ASKED, cell_text, cells_text, counted_in, sentences
+from marketgame.experiments.stress.words import NOT_ASKED, cell_text, cells_text, counted_in, needed_text, sentences
 from marketgame.mechanisms.economies.coalitions import coalition_name
 
 if TYPE_CHECKING:
@@ -109,8 +109,10 @@ class StressTest(Printed):
                 "transfers": str(one.institution.transfers),
                 "question": question.value,
                 **self._cell(one, question),
+                "severance_needed": needed if question is Question.LEAVING else "",
             }
             for one in self.institutions
+            for needed in (needed_text(one.welfare.get(Measure.SEVERANCE_NEEDED)),)
             for question in Question
         ]
         frame = pd.DataFrame(rows)
@@ -212,6 +214,7 @@ def _line(test: StressTest, line: Line) -> dict[str, Any]:
         "shown": {question.value: test.shown(line, question) for question in Question},
         "played": welfare_text(test, line, Measure.PLAYED),
         "learned": welfare_text(test, line, Measure.LEARNED),
+        "severance_needed": severance_text(line),
     }
 
 
@@ -227,6 +230,12 @@ def welfare_text(test: StressTest, line: Line, measure: Measure) -> str:
     return " to ".join(texts)
 
 
+def severance_text(line: Line) -> str:
+    """Return what a line says of the severance that is needed."""
+    found = (needed_text(one.welfare.get(Measure.SEVERANCE_NEEDED)) for one in line.members)
+    return " or ".join(dict.fromkeys(text for text in found if text))
+
+
 def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
     welfare = {**test.benchmarks, **one.welfare}
     return {
@@ -237,6 +246,7 @@ def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
         "answers": {question.value: _answer(test, one.rulings.get(question)) for question in Question},
         "welfare": {measure.value: _value(welfare.get(measure)) for measure in Measure},
         "welfare_known": {measure.value: _measured(test, found) for measure, found in welfare.items()},
+        "severance_needed": needed_text(one.welfare.get(Measure.SEVERANCE_NEEDED)),
     }
 
 

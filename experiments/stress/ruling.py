@@ -66,7 +66,10 @@ class Ruling:
 
 
 class Measure(StrEnum):
-    """A welfare: the sum of utilities over autarky, expected before types are drawn, numeraire."""
+    """A number beside the answers, expected before types are drawn, numeraire.
+
+    A welfare is the sum of utilities over autarky.
+    """
 
     FIRST_BEST = "first_best"
     """What there is to be gained by trade."""
@@ -78,6 +81,8 @@ class Measure(StrEnum):
     """What the institution brings those who do what they are told."""
     LEARNED = "learned"
     """What it brings traders who learn, in the last tenth of their rounds."""
+    SEVERANCE_NEEDED = "severance_needed"
+    """What must be promised to those who leave, in sum, so that no coalition does."""
 
 
 class Certainty(StrEnum):
@@ -98,11 +103,11 @@ class Measured:
     """A number with how sure it is.
 
     Attributes:
-        value: numeraire; none where it is not known.
+        value: numeraire; none where it is not known, or, if that is certain, where no number will do.
         certainty: how sure it is.
         low: the least that it may be; none where it is not known.
         high: the most, likewise.
-        because: why it is not known, or known without a certificate; empty where it is.
+        because: why it is not known, or known without a certificate, or what else is known; empty where nothing is.
         evidence: the file that shows it; none where it is sampled, or not known.
     """
 

@@ -5,7 +5,10 @@ of rules that repair everything. Each is asked with transfers under which truth 
 those under which it is for coalitions, and the paper's rules also with none. It is small enough that a market of six
 regions takes seconds and a market of ten traders minutes, and it holds whatever the theorems recommend: Theorem 2's two
 sets of rules, and matched orders with deposits, of Theorem 8. All combinations are 640 sets of rules, where types are
-private each with all transfers there are.
+private each with all transfers there are, and where somebody may leave also with the least severance.
+
+The usual set promises nothing to those who leave. How much severance an institution needs is a number beside its
+answers, and there is hardly any that needs some and for which some will do.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from marketgame.experiments.files.input_file import InputError, member, unknown_
 from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.institution import Institution
 from marketgame.experiments.stress.market_institution import REPAIRED, MarketInstitution, Outsiders
+from marketgame.experiments.stress.severance import Severance
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import (
@@ -70,6 +74,7 @@ def chosen(
     own: bool,
     rules: Sequence[Mapping[str, str]] = (),
     transfers: Sequence[TransferRule | str] = (),
+    severance: Sequence[Severance | str] = (),
     presets: Sequence[str] = (),
     every: bool = False,
 ) -> tuple[Institution, ...]:
@@ -80,12 +85,20 @@ def chosen(
         own: whether it states an institution of its own, which then comes first.
         rules: sets of rules by name, each with what differs from the paper's; also ``outsiders``.
         transfers: with which; the usual ones without any, or all if all combinations of rules are asked.
+        severance: with which promises to those who leave; with none without any, and of all combinations with the
+            least too where it can matter.
         presets: sets of rules with a name.
         every: whether to ask all combinations of rules and transfers.
 
     Raises:
-        InputError: a name or a value is none.
+        InputError: a name or a value is none, or a scenario states no severance that is asked as stated.
     """
+    promised = tuple(member(Severance, one, "severance") for one in severance)
+    if Severance.AS_STATED in promised and not _promises(scenario):
+        raise InputError(
+            f"severance is {Severance.AS_STATED.value!r}, but {scenario.name!r} promises none; state it under "
+            f"contract.severance, or ask {Severance.LEAST.value!r}"
+        )
     paid = tuple(member(TransferRule, one, "transfers") for one in transfers)
     sets = [_named(one) for one in rules] + [(_preset(name), Outsiders.OBEY) for name in presets]
     usual = not sets and not every
@@ -95,13 +108,32 @@ def chosen(
         sets = [(one, Outsiders.OBEY) for one in PRESETS.values()]
     secrets = max(scenario.economy.prior.type_counts) > 1
     pairs = product(sets, paid or (tuple(TransferRule) if every and secrets else usual_transfers(scenario.economy)))
-    found = [MarketInstitution(one, outsiders, transfer) for (one, outsiders), transfer in pairs]
+    found = [
+        MarketInstitution(one, outsiders, transfer, severance=promise)
+        for (one, outsiders), transfer in pairs
+        for promise in promised or _promises_of_all(scenario, one, every=every)
+    ]
     if usual and not paid and secrets:
         found.insert(0, MarketInstitution(PAPER_RULES, transfers=TransferRule.NONE))
     if own:
-        found.insert(0, MarketInstitution(scenario.rules, transfers=scenario.transfers, own=True))
+        stated = Severance.AS_STATED if _promises(scenario) else Severance.NONE
+        found.insert(0, MarketInstitution(scenario.rules, transfers=scenario.transfers, own=True, severance=stated))
     compared = COMPARISONS if usual or every else ()
     return (*dict.fromkeys(found), *compared)
+
+
+def _promises(scenario: MarketScenario) -> bool:
+    return any(amount > 0 for by_type in scenario.severance.values() for amount in by_type.values())
+
+
+def _promises_of_all(scenario: MarketScenario, rules: MarketRules, *, every: bool) -> tuple[Severance, ...]:
+    """Return what is promised to those who leave without anybody naming it.
+
+    Severance can matter only where somebody may leave and somebody has a second type, and not where types are drawn.
+    """
+    prior = scenario.economy.prior
+    matters = rules.refusal is Refusal.FREE and not prior.obstacle and max(prior.type_counts) > 1
+    return (Severance.NONE, Severance.LEAST) if every and matters else (Severance.NONE,)
 
 
 def _named(rules: Mapping[str, str]) -> tuple[MarketRules, Outsiders]:

@@ -22,6 +22,7 @@ from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
 from marketgame.experiments.stress.result import Status, StressTest, stress_document, table_text
 from marketgame.experiments.stress.selection import chosen
+from marketgame.experiments.stress.severance import Severance
 from marketgame.experiments.stress.stored import filed
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.folder import OnChange
@@ -56,6 +57,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     *,
     rules: Sequence[Mapping[str, str]] = (),
     transfers: Sequence[TransferRule | str] = (),
+    severance: Sequence[Severance | str] = (),
     presets: Sequence[str] = (),
     every: bool = False,
     ask: Iterable[Question | str] = tuple(Question),
@@ -73,6 +75,8 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
             institutions of their own, which come first.
         rules: sets of rules to ask, each by the names of those that differ from the paper's; also ``outsiders``.
         transfers: with which transfers; without any, those under which truth is best, and best for coalitions.
+        severance: with which promises to those who leave: none, as-stated by a scenario, or the least that is known to
+            keep coalitions; none without any.
         presets: sets of rules with a name: see `marketgame.experiments.stress.selection.PRESETS`.
         every: whether to ask all combinations of rules and transfers.
         ask: what is asked; what is left out is not asked.
@@ -89,7 +93,9 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
     """
     read = InputFiles(allow_code=allow_code)
     deadline = Deadline.after(seconds)
-    asked = asked_of(of, read, rules=rules, transfers=transfers, presets=presets, every=every, ask=ask)
+    asked = asked_of(
+        of, read, rules=rules, transfers=transfers, severance=severance, presets=presets, every=every, ask=ask
+    )
     survived = to_survive(must, asked, "must")
     file = located(of) if isinstance(of, Path | str) else Path()
     with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
@@ -109,12 +115,13 @@ def default_folder(file: Path) -> Path:
     return DEFAULT_FOLDER / f"{file.stem}-stress"
 
 
-def asked_of(
+def asked_of(  # noqa: PLR0913 -- one parameter for each option of the command line
     of: Certified,
     read: InputFiles,
     *,
     rules: Sequence[Mapping[str, str]] = (),
     transfers: Sequence[TransferRule | str] = (),
+    severance: Sequence[Severance | str] = (),
     presets: Sequence[str] = (),
     every: bool = False,
     ask: Iterable[Question | str] = tuple(Question),
@@ -126,7 +133,9 @@ def asked_of(
     """
     scenario = certified_scenario(of, read)
     own = _states_an_institution(of, read)
-    institutions = chosen(scenario, own=own, rules=rules, transfers=transfers, presets=presets, every=every)
+    institutions = chosen(
+        scenario, own=own, rules=rules, transfers=transfers, severance=severance, presets=presets, every=every
+    )
     questions = {*questions_named(ask, "ask")}
     inquiries = tuple(one for one in Inquiry if one is Inquiry.WELFARE or questions & {*one.questions})
     return Asked(scenario, (Benchmarks(), *institutions), inquiries)

@@ -26,6 +26,10 @@ SMALL = 0.005
 MOST_REFUSED = 3
 # By so small a share of the first best a number is not short of it.
 NOTHING = 1e-9
+WHAT_IS_NEEDED = (
+    "severance needed: what must be promised to those who leave, expected and in sum, so that nobody can be led away; "
+    "none helps: somebody can be, whatever is promised."
+)
 
 
 def cell_text(ruling: Ruling | None, money: str = "") -> str:
@@ -83,6 +87,19 @@ def told(found: Measured) -> str:
         case Certainty.INTERVAL:
             edges = dict.fromkeys(number(edge) for edge in (found.low, found.high) if edge is not None)
             return f"sampled, {' to '.join(edges)}" if len(edges) > 1 else "sampled, the same each time"
+
+
+def needed_text(found: Measured | None) -> str:
+    """Return how much severance is needed, as a cell says it."""
+    if found is None:
+        return ""
+    match found.certainty:
+        case Certainty.EXACT:
+            return "none helps" if found.value is None else number(found.value)
+        case Certainty.UNKNOWN:
+            return "not known"
+        case _:
+            return "" if found.value is None else f"at least {number(found.value)}"
 
 
 def sentences(test: StressTest) -> Iterator[str]:

@@ -104,9 +104,9 @@ def _owned(economy: Economy, coalition: Coalition) -> FloatArray:
 def _actions(economy: Economy, coalition: Coalition, usual: FloatArray, further: FloatArray | None) -> ActionSet:
     """Return divisions of what a coalition owns, with the members' gains at every profile."""
     owned = _owned(economy, coalition)
-    named = {_name(division, ".6g"): division for division in usual}
+    named = {action_name(division, ".6g"): division for division in usual}
     for division in () if further is None else further:
-        named.setdefault(_name(division, ".17g"), division)
+        named.setdefault(action_name(division), division)
     names, bundles = list(named), np.array(list(named.values()))
     rows = economy.rows(economy.profiles)[:, list(coalition)].T
     everyone = np.broadcast_to(rows, (len(bundles), *rows.shape))
@@ -117,8 +117,8 @@ def _actions(economy: Economy, coalition: Coalition, usual: FloatArray, further:
     return ActionSet(tuple(names), gains)
 
 
-def _name(division: FloatArray, digits: str) -> str:
-    """Return what the members get, in their order."""
+def action_name(division: FloatArray, digits: str = ".17g") -> str:
+    """Return what the action that is a division ``(S, L - 1)`` is called: what the members get, in their order."""
     return " ".join("/".join(f"{q:{digits}}" for q in bundle) for bundle in division)
 
 
