@@ -43,7 +43,7 @@ from marketgame.mechanisms.deviations.situation import (
     stacked,
 )
 from marketgame.mechanisms.economies.coalitions import Coalition, kinds_of_coalitions
-from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
+from marketgame.mechanisms.economies.joint_allocation import allocate_jointly
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
@@ -512,7 +512,7 @@ def _division(situation: Situation) -> tuple[FloatArray, FloatArray]:
     """Return how members divide best what they hold, ``(K, S, G)``, units, and prices that support that, ``(K, G)``."""
     table = situation.economy.valuations
     rows = situation.economy.rows(situation.profiles)[:, situation.members]
-    allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
+    allocate = allocate_good_by_good if table.separable else allocate_jointly
     bundles, prices = allocate(table, rows, situation.endowments[:, situation.members, :-1].sum(axis=1))
     return bundles, np.maximum(prices, 0.0)
 

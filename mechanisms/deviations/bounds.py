@@ -69,7 +69,7 @@ from marketgame.mechanisms.deviations.reactions import announced_after_misquotes
 from marketgame.mechanisms.deviations.situation import Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation
-from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
+from marketgame.mechanisms.economies.joint_allocation import allocate_jointly
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.market_game.rules import Coverage, Execution, MarketRules, Solvency, Timing, Withholding
 from marketgame.mechanisms.market_game.settle import settle
@@ -514,7 +514,7 @@ def _gain_from(situation: Situation, player: int, goods: FloatArray, money: Floa
 def _kept_from(situation: Situation, rows: IntegerArray, goods: FloatArray, draws: IntegerArray) -> FloatArray:
     """Return the bound by such prices on the gain from the goods in some draws; any prices bound."""
     table, reference = situation.economy.valuations, situation.economy.reference_goods[rows[draws]]
-    _, prices = allocate_by_interior_point(table, rows[draws, None], goods[draws])
+    _, prices = allocate_jointly(table, rows[draws, None], goods[draws])
     prices = np.maximum(prices, 0.0)
     spent = (prices * (goods[draws] - reference)).sum(axis=-1)
     return np.asarray(spent + table.select(rows[draws]).indirect_gain(reference, prices, goods[draws]))
@@ -524,7 +524,7 @@ def _prices_within(situation: Situation, supply: FloatArray) -> FloatArray:
     """Return prices, ``(K, L)``, that support dividing goods ``(K, G)`` among the members alone."""
     table = situation.economy.valuations
     rows = situation.economy.rows(situation.profiles)[:, list(situation.coalition)]
-    allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
+    allocate = allocate_good_by_good if table.separable else allocate_jointly
     _, prices = allocate(table, rows, supply)
     return np.column_stack([np.maximum(prices, 0.0), np.ones(len(prices))])
 

@@ -25,7 +25,7 @@ import numpy as np
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
+from marketgame.mechanisms.economies.joint_allocation import allocate_jointly, other_answers
 from marketgame.mechanisms.economies.separable_allocation import (
     WHOLE_SUPPLY,
     WORTH_INFINITELY_MUCH,
@@ -48,12 +48,6 @@ KINK_WIDTH = 1e-6
 PROFILES_AT_ONCE = 1 << 13
 # From this many profiles on, the compiled kernel repays importing Numba and loading the compiled code.
 KERNEL_PAYS_FROM = 1 << 18
-
-
-KINKED_AND_JOINT = (
-    "somebody values goods jointly, and somebody's marginal values jump (steps, or abatement with an intercept); "
-    "efficient allocations of both together are not computed"
-)
 
 
 class UnprovenOptimumError(UnansweredError, ArithmeticError):
@@ -222,22 +216,46 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
     # Good by good is exact even where a speck of a good is worth next to nothing, so one player who values goods
     # jointly does not take it from the profiles in which it has another type.
     one_by_one = table.separable_rows(rows).all(axis=-1)
-    if table.select(rows[~one_by_one]).kinked:
-        raise ValueError(KINKED_AND_JOINT)
-    for chosen, allocate in ((one_by_one, allocate_good_by_good), (~one_by_one, allocate_by_interior_point)):
+    for chosen, allocate in ((one_by_one, allocate_good_by_good), (~one_by_one, allocate_jointly)):
         if chosen.any():
             bundles[chosen], price[chosen] = allocate(table, rows[chosen], supply[chosen])
     if not np.isfinite(price).all():
         raise ValueError(WORTH_INFINITELY_MUCH)
+    _fill_in(economy, answer, numbers, bundles, price)
+    # What is not proven is looked for in other ways, which take longer.
+    missed = ~one_by_one & ~(answer.optimality_gap[numbers] <= OPTIMALITY_TOLERANCE)
+    if missed.any():
+        _try_again(economy, answer, numbers[missed])
+
+
+def _try_again(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray) -> None:
+    """Replace answers that are not proven by better ones, if other ways find them."""
+    profiles = answer.profiles[numbers]
+    rows, supply = economy.rows(profiles), economy.endowments(profiles)[..., :-1].sum(axis=-2)
+    for find in other_answers(economy.valuations, rows, supply, answer.price[numbers, :-1]):
+        other = _unanswered(economy, profiles)
+        _fill_in(economy, other, np.arange(len(numbers)), *find())
+        better = np.flatnonzero(other.optimality_gap < answer.optimality_gap[numbers])
+        for name in (each.name for each in fields(EfficientAllocation) if each.name != "profiles"):
+            getattr(answer, name)[numbers[better]] = getattr(other, name)[better]
+
+
+def _fill_in(
+    economy: Economy, answer: EfficientAllocation, numbers: IntegerArray, bundles: FloatArray, price: FloatArray
+) -> None:
+    """Fill in the answers for the profiles of the given numbers, ``(P,)``: bundles ``(P, N, G)``, prices ``(P, G)``."""
+    profiles = answer.profiles[numbers]
+    endowments = economy.endowments(profiles)
+    supply = endowments[..., :-1].sum(axis=-2)
     # Players come first, (N, P, G): sums over players then add long rows.
-    traders = table.select(rows.T)
+    traders = economy.valuations.select(economy.rows(profiles).T)
     held = traders.dispose(np.moveaxis(bundles, 1, 0))
     price = _free_where_left_over(traders, held, price, _owned(economy, profiles))
     value = traders.value(held).sum(axis=0)
-    if traders.kinked:
-        price, lowest = _ends_at_kinks(traders, held, price, supply)
-    elif traders.by_activities:
+    if traders.by_activities:
         lowest = price
+    elif traders.kinked:
+        price, lowest = _ends_at_kinks(traders, held, price, supply)
     else:
         lowest = _lowest_price(traders, held, price, supply)
     answer.bundles[numbers] = np.moveaxis(held, 0, 1)

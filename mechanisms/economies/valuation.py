@@ -156,6 +156,14 @@ class Valuation(ABC):
         """Whether goods are valued for the activities that use them."""
         return type(self).uses is not Valuation.uses
 
+    def pieces(self) -> list[tuple[Valuation, FloatArray]]:
+        """Return valuations whose marginal values do not jump, each with its cap: how much it has use for, ``(G,)``.
+
+        Held by one player they are worth as much as this valuation, as long as what is worth most is filled first. What
+        is infinite is no cap.
+        """
+        return [(self, np.full(self.goods, np.inf))]
+
     def simplified(self) -> Valuation:
         """Return an equal valuation of the simplest family that holds it."""
         return self

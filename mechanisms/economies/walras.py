@@ -107,6 +107,9 @@ def walrasian_equilibrium(economy: Economy, efficient: EfficientAllocation) -> W
         market = _Market.of(economy, efficient, int(number))
         found = market.price_at_efficient_allocation()
         if found is None:
+            # Where marginal values jump, lower prices may support the allocation as well, and be payable.
+            found = market.payable_price_at_kinks(efficient.lowest_price[number, :-1])
+        if found is None:
             # Prices found at one profile are near those of the next.
             starts = [*last, *(share * market.highest for share in STARTS)] if failures < MOST_FAILURES else last
             kinds[number], bundles[number], found = market.elsewhere(starts)
@@ -291,6 +294,11 @@ class _Market:
             return None
         price = solution["share of highest price"] * self.highest
         return price if _payable(self._received(price), self.owned) else None
+
+    def payable_price_at_kinks(self, lowest: FloatArray) -> FloatArray | None:
+        """Return prices, ``(G,)``, that everybody can pay and at which nobody wants another unit of a good, or none."""
+        price = self.dearest_payable_price(lowest) if self.traders.kinked else None
+        return price if price is not None and self._supports(price, np.ones(len(self.owned))) else None
 
     def elsewhere(self, starts: list[FloatArray]) -> tuple[Equilibrium, FloatArray, FloatArray]:
         """Return what is known of equilibria at other allocations, with bundles, ``(N, G)``, and prices, ``(G,)``."""

@@ -23,11 +23,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
-from marketgame.mechanisms.economies.valuation import ValuationTable
+from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation, ValuationTable
 from marketgame.mechanisms.incentive_efficiency.column_generation import ColumnGenerator, ColumnPool, PricedActions
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
@@ -47,6 +47,8 @@ JOINT_REFINEMENTS = 6
 PROFILES_AT_ONCE, JOINT_PROFILES_AT_ONCE = 2048, 64
 # Fewer of the first where players are many: so many bundles, whatever the number of goods.
 BUNDLES_AT_ONCE = 1 << 15
+# Ends of cells so near, in shares of the supply, to where marginal values jump are there.
+AT_EDGE = 1e-12
 # A combined curvature above minus this share of its terms is zero up to rounding.
 CURVATURE_TOLERANCE = 1e-12
 
@@ -146,15 +148,17 @@ class CombinedValuations:
     def curvature_bounds(self, row: int, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return bounds of a separable sum's curvature on the cells between edges ``(K + 1, G)``, ``(K, G)`` each.
 
-        Curvature falls with the quantity in every separable family, so it is largest where a cell begins. Where
-        marginal values jump it has no bound.
+        Curvature falls with the quantity in every separable family, so it is largest where a cell begins. In a cell
+        within which marginal values jump it has no bound; at the ends of cells they may.
         """
         low, high = np.zeros(edges[1:].shape), np.zeros(edges[1:].shape)
         for member in np.flatnonzero(self.weights[row]):
             weight = self.weights[row, member]
             if self.table.valuations[member].kinked:
-                low, high = (low, np.full_like(high, np.inf)) if weight > 0 else (np.full_like(low, -np.inf), high)
-                continue
+                jumps = _jumps_within(self.table.valuations[member], edges)
+                low, high = (
+                    (low, np.where(jumps, np.inf, high)) if weight > 0 else (np.where(jumps, -np.inf, low), high)
+                )
             matrices = self.table.curvature(np.full(len(edges), member), edges)
             terms = weight * np.diagonal(matrices, axis1=-2, axis2=-1)
             low += np.minimum(terms[:-1], terms[1:])
@@ -216,10 +220,23 @@ def largest_surplus(
         deadline.check()
         bundles[numbers], bound[numbers] = _allocate_concave(combined, rows[numbers], supply[numbers])
     separable = combined.table.separable
+    kinked = np.array([valuation.kinked for valuation in combined.table.valuations])
+    jumping = ((combined.weights != 0) & kinked).any(axis=-1)[rows].any(axis=-1)
+    for numbers in _pieces(np.flatnonzero(concave & jumping), at_once if separable else len(rows)):
+        deadline.check()
+        if separable:
+            # The method of smooth sums stops short of where marginal values jump, which is where cells end.
+            fitting = _aligned(combined, rows[numbers], supply[numbers], cells)
+            other, most = _allocate_on_grid(combined, rows[numbers], supply[numbers], fitting)
+            worth = [combined.value(rows[numbers], each).sum(axis=-1) for each in (bundles[numbers], other)]
+            better = (worth[1] > worth[0])[:, None, None]
+            bundles[numbers] = np.where(better, other, bundles[numbers])
+            bound[numbers] = np.minimum(bound[numbers], most)
     for numbers in _pieces(np.flatnonzero(~concave), at_once if separable else JOINT_PROFILES_AT_ONCE):
         deadline.check()
         if separable:
-            bundles[numbers], bound[numbers] = _allocate_on_grid(combined, rows[numbers], supply[numbers], cells)
+            fitting = _aligned(combined, rows[numbers], supply[numbers], cells)
+            bundles[numbers], bound[numbers] = _allocate_on_grid(combined, rows[numbers], supply[numbers], fitting)
         else:
             bundles[numbers], bound[numbers] = _allocate_jointly_on_grid(combined, rows[numbers], supply[numbers])
     surplus = combined.value(rows, bundles).sum(axis=-1)
@@ -331,6 +348,51 @@ def _largest_rise(combined: CombinedValuations, row: int, bundles: FloatArray) -
         values = combined.worth(np.full(len(bundles), member), bundles)
         total += np.abs(combined.weights[row, member] * np.diff(values))
     return total
+
+
+def _places_of_jumps(valuation: Valuation, good: int) -> list[float] | None:
+    """Return where marginal values of a good jump, units; none if that is not known."""
+    if not isinstance(valuation, SeparableValuation):
+        return None
+    kinks = [valuation.exact_kinks(each) for each in range(valuation.goods)]
+    if not any(kinks):
+        return None
+    return [float(place) for place, after, before in kinks[good] if before is not None and after != before]
+
+
+def _jumps_within(valuation: Valuation, edges: FloatArray) -> BooleanArray:
+    """Say within which cells between edges ``(K + 1, G)`` marginal values jump, ``(K, G)``."""
+    jumps = np.zeros(edges[1:].shape, dtype=bool)
+    for good in range(edges.shape[-1]):
+        places = _places_of_jumps(valuation, good)
+        if places is None:
+            return np.ones(edges[1:].shape, dtype=bool)
+        at = AT_EDGE * edges[-1, good]
+        for place in places:
+            jumps[:, good] |= (edges[:-1, good] + at < place) & (place < edges[1:, good] - at)
+    return jumps
+
+
+def _aligned(combined: CombinedValuations, rows: IntegerArray, supply: FloatArray, cells: int) -> int:
+    """Return the largest number of cells, no more than given, whose ends are wherever marginal values jump.
+
+    Functions that are straight between jumps are then straight in every cell, and the best division of cells is the
+    best there is. It is the given number where there are no jumps, or no such number.
+    """
+    shares = set[float]()
+    for row in np.unique(rows):
+        for member in np.flatnonzero(combined.weights[row]):
+            valuation = combined.table.valuations[member]
+            for good in range(supply.shape[-1] if valuation.kinked else 0):
+                there = np.unique(supply[(rows == row).any(axis=-1), good])
+                places = _places_of_jumps(valuation, good) or []
+                shares |= {place / one for place in places for one in there[there > 0].tolist() if 0 < place < one}
+    if not shares:
+        return cells
+    counts = np.arange(cells, 0, -1)
+    ends = np.array(sorted(shares)) * counts[:, None]
+    fits = (np.abs(ends - np.round(ends)) <= AT_EDGE * counts[:, None]).all(axis=-1)
+    return int(counts[np.argmax(fits)]) if fits.any() else cells
 
 
 def _best_division(

@@ -28,7 +28,7 @@ from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.deviations.bounds import BoundReason
 from marketgame.mechanisms.deviations.reactions import StorableReaction
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.interior_allocation import allocate_by_interior_point
+from marketgame.mechanisms.economies.joint_allocation import allocate_jointly
 from marketgame.mechanisms.economies.separable_allocation import allocate_good_by_good
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.economies.valuation import Bundle
@@ -453,7 +453,7 @@ class PlainBounds:
         yield contract.price(number), [[min(pair) for pair in zip(bundle, limit, strict=True)] for bundle in bundles]
         table, profile = contract.economy.valuations, np.array(contract.profiles[number])
         rows = contract.economy.rows(profile)[list(coalition)][None]
-        allocate = allocate_good_by_good if table.separable else allocate_by_interior_point
+        allocate = allocate_good_by_good if table.separable else allocate_jointly
         division, prices = allocate(table, rows, np.array([[float(most) for most in limit]]))
         proposed = [
             [min(max(one, NOTHING), most) for one, most in zip(exact(row), limit, strict=True)] for row in division[0]

@@ -13,7 +13,16 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.exact_numbers import exact, exact_power
-from marketgame.mechanisms.economies.valuation import Bundle, Valuation, coefficient, power_gain
+from marketgame.mechanisms.economies.valuation import Bundle, Valuation, coefficient, log_ratio, power_gain
+
+LEAST_RHO = 1e-6
+"""Nearer to 0, where the family becomes one of products, a rounding of the shares is a millionth of all values."""
+
+LARGEST_LOGARITHM = 690.0
+"""Of what a unit of every good is worth, in units of the scale: beyond it values are no numbers."""
+
+CLOSE = 0.5
+"""Up to such exponents a sum of powers is counted from the sum of its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,22 +33,30 @@ class ConstantElasticity(Valuation):
     With rho above 0 every good is worth something by itself; with rho below 0 nothing is without all of them.
 
     Raises:
-        ValueError: also, rho is 0 or not below 1, or degree is not below 1.
+        ValueError: also, rho is nearer to 0 than `LEAST_RHO` or not below 1, degree is not below 1, or shares add up to
+            a sum whose power degree/rho is no number.
     """
 
     name: ClassVar[str] = "ces"
 
     scale: FloatArray = coefficient("in units of the numeraire", dimensions=0, gt=0)
     share: FloatArray = coefficient("of each good", gt=0)
-    rho: FloatArray = coefficient("1 - 1 / elasticity of substitution; below 1, not 0", dimensions=0)
+    rho: FloatArray = coefficient(
+        "1 - 1 / elasticity of substitution; below 1, and no nearer to 0 than 1e-6", dimensions=0
+    )
     degree: FloatArray = coefficient("returns to scale; below 1", dimensions=0, gt=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.rho >= 1).any() or (self.rho == 0).any():
-            raise ValueError(f"rho is {self.rho.tolist()}; it must be below 1 and not 0")
+        if (self.rho >= 1).any() or (np.abs(self.rho) < LEAST_RHO).any():
+            raise ValueError(f"rho is {self.rho.tolist()}; it must be below 1 and at least {LEAST_RHO:g} away from 0")
         if (self.degree >= 1).any():
             raise ValueError(f"degree is {self.degree.tolist()}; it must be below 1")
+        if (np.abs(np.log(self.share.sum(axis=-1)) * self.degree / self.rho) > LARGEST_LOGARITHM).any():
+            raise ValueError(
+                f"share is {self.share.tolist()}; with rho so near to 0 shares must add up to 1, "
+                "or values are no numbers"
+            )
 
     @property
     def _rho(self) -> FloatArray:
@@ -59,8 +76,17 @@ class ConstantElasticity(Valuation):
     @override
     def value(self, bundles: FloatArray) -> FloatArray:
         unit = self._unit(bundles)
-        with np.errstate(divide="ignore"):
-            return self.scale * unit[..., 0] ** self.degree * self._total(bundles / unit) ** (self.degree / self.rho)
+        with np.errstate(divide="ignore", over="ignore", under="ignore"):
+            mean = self._logarithm_of_mean(bundles / unit)
+            return self.scale * unit[..., 0] ** self.degree * np.exp(self.degree * mean)
+
+    def _logarithm_of_mean(self, bundles: FloatArray) -> FloatArray:
+        """Return the logarithm of the sum to the power 1/rho, ``(...)``; minus infinity where that is nothing."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            exponents = self._rho * np.log(bundles)
+            far = np.log(self._total(bundles)) / self.rho
+            near = _mean_near_one(self.share, self.share.sum(axis=-1) - 1, exponents) / self.rho
+        return np.where((np.abs(exponents) < CLOSE).all(axis=-1), near, far)
 
     @override
     def difference(self, before: FloatArray, after: FloatArray, change: FloatArray) -> FloatArray:
@@ -71,8 +97,9 @@ class ConstantElasticity(Valuation):
             gained = (self.share * power_gain(low, high, change / unit, self._rho)).sum(axis=-1)
             known = np.isfinite(start) & np.isfinite(end) & (start > 0) & (end > 0)
             # The end is not start + gained: a sum that all but vanishes would be lost in the rounding of the start.
-            near = power_gain(start, np.where(known, end, start), gained, self.degree / self.rho)
-            near = self.scale * unit[..., 0] ** self.degree * near
+            exponent = self.degree / self.rho * log_ratio(start, np.where(known, end, start), gained)
+            larger = self.value(np.where((exponent > 0)[..., None], after, before))
+            near = np.where(exponent == 0, 0, -np.sign(exponent) * larger * np.expm1(-np.abs(exponent)))
         return np.where(known, near, self.value(after) - self.value(before))
 
     @override
@@ -111,7 +138,14 @@ class ConstantElasticity(Valuation):
             elasticity, returns = 1 / (1 - self._rho), 1 / (1 - self.degree[..., None])
             dearness = np.log(np.maximum(prices, 0))
             spent = elasticity * np.log(self.share) + (1 - elasticity) * dearness
-            index = np.logaddexp.reduce(spent, axis=-1, keepdims=True) / (1 - elasticity)
+            exponents = (1 - elasticity) * dearness
+            # Of weights that are shares to the power of the elasticity, by how much more than 1 they add up to.
+            weights = self.share**elasticity
+            more = (self.share * np.expm1((elasticity - 1) * np.log(self.share))).sum(axis=-1)
+            near = _mean_near_one(weights, more + (self.share.sum(axis=-1) - 1), exponents)[..., None]
+            far = np.logaddexp.reduce(spent, axis=-1, keepdims=True)
+            close = (np.abs(exponents) < CLOSE).all(axis=-1, keepdims=True)
+            index = np.where(close, near, far) / (1 - elasticity)
             # Beside a good for nothing substitutes are not wanted, and complements as if it abounded.
             beside = np.where(elasticity == returns, 0.0, (elasticity - returns) * index)
             of_one = returns * np.log(self.scale * self.degree)[..., None]
@@ -152,3 +186,12 @@ class ConstantElasticity(Valuation):
             for share, quantity in zip(shares, bundle, strict=True)
         ]
         return scale * exact_power(total, degree / rho), gradient
+
+
+def _mean_near_one(weights: FloatArray, more: FloatArray, exponents: FloatArray) -> FloatArray:
+    """Return the logarithm of a weighted sum of exponentials near one, ``(...)``, where weights add up to 1 + more.
+
+    Nothing of small exponents is lost in the rounding of the sum.
+    """
+    grown = (weights * np.expm1(exponents)).sum(axis=-1) / (1 + more)
+    return np.asarray(np.log1p(more) + np.log1p(grown))

@@ -16,6 +16,7 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.exact_numbers import exact_exponential, exact_logarithm, exact_power
 from marketgame.mechanisms.economies.valuation import (
     SeparableValuation,
+    Valuation,
     coefficient,
     diagonal_matrices,
     log_ratio,
@@ -227,6 +228,11 @@ class Abatement(SeparableValuation):
         return bool((self.intercept > 0).any())
 
     @override
+    def pieces(self) -> list[tuple[Valuation, FloatArray]]:
+        caps = np.where(self.intercept > 0, self.reference, np.inf)
+        return [(_ShortOfTheReference(self.a, self.b, self.reference, self.intercept) if self.kinked else self, caps)]
+
+    @override
     def remark(self) -> str:
         if not (self.b < 0).any():
             return ""
@@ -342,6 +348,15 @@ class Abatement(SeparableValuation):
         curvature = 2 * (weights @ self.a) * ends + weights @ self.b
         kink = weights @ self.intercept  # at the reference, where there is one
         return bool(same_shape and (curvature >= 0).all() and (kink >= 0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class _ShortOfTheReference(Abatement):
+    """The same of permits up to the reference emissions, where there is an intercept: what the last one is worth."""
+
+    @override
+    def supergradient(self, bundles: FloatArray) -> FloatArray:
+        return super().supergradient(bundles) + np.where(bundles >= self.reference, self.intercept, 0)
 
 
 @dataclass(frozen=True, eq=False)

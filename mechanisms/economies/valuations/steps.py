@@ -16,7 +16,8 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.exact_numbers import exact
-from marketgame.mechanisms.economies.valuation import SeparableValuation, coefficient
+from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation, coefficient
+from marketgame.mechanisms.economies.valuations.separable import Linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,14 @@ class Steps(SeparableValuation):
     @override
     def kinked(self) -> bool:
         return True
+
+    @override
+    def pieces(self) -> list[tuple[Valuation, FloatArray]]:
+        return [
+            (Linear(worth), np.asarray(size))
+            for worth, size in zip(self.worth.T, self.quantity.T, strict=True)
+            if size.any()
+        ]
 
     @property
     def _ends(self) -> FloatArray:
@@ -149,9 +158,14 @@ class Steps(SeparableValuation):
 
     @override
     def concave_sum(self, weights: FloatArray) -> bool:
-        same_blocks = bool((self.quantity == self.quantity[0]).all())
-        steps = np.tensordot(weights, self.worth, axes=1)
-        return same_blocks and bool((np.diff(steps, axis=-1) <= 0).all() and (steps >= 0).all())
+        # Between the ends of anybody's blocks the sum is straight: it must not become steeper at any of them.
+        for good in range(self.goods):
+            ends = np.unique(np.append(self._ends[:, good], 0.0))
+            middles = np.repeat(0.5 * (ends[:-1] + ends[1:])[:, None], self.goods, axis=1)
+            slopes = np.array([weights @ self.gradient(middle)[:, good] for middle in middles])
+            if (np.diff(np.append(slopes, 0.0)) > 0).any():
+                return False
+        return True
 
 
 def _padded(blocks: FloatArray, count: int) -> FloatArray:

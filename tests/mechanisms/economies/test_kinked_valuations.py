@@ -17,6 +17,7 @@ from scipy import optimize
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.plain.contract import surplus
+from marketgame.mechanisms.economies import interior_allocation
 from marketgame.mechanisms.economies.assumptions import check_assumptions
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
@@ -97,6 +98,8 @@ TOGETHER: dict[str, Sequence[Draw]] = {
     "fixed proportions": (proportions,),
     "fixed proportions and others": (proportions, jointly, smooth, elastic),
     "constant elasticities and others": (elastic, jointly, smooth),
+    "steps beside goods valued jointly": (steps, abating, jointly, elastic),
+    "fixed proportions and everything else": (steps, abating, proportions, jointly, elastic),
 }
 
 
@@ -321,6 +324,80 @@ def test_any_price_up_to_the_intercept_keeps_a_region_from_abating() -> None:
     assert sold.price[0, 0] == sold.lowest_price[0, 0] == 2.25
 
 
+def test_a_block_sets_the_price_for_whoever_values_goods_jointly() -> None:
+    """Of 10 units of each of two goods the owner wants the first 3 at 6 and the rest at 3; the other has 10 - x - y/2.
+
+    At 3 for both the other wants x + y/2 = 7, 14/3 of each, and the owner is at no kink: the price is one only.
+    """
+    blocks = Steps(np.array([[6.0, 3.0]] * 2), np.array([[3.0, 7.0]] * 2))
+    joint = Quadratic(np.full(2, 10.0), np.array([[1.0, 0.5], [0.5, 1.0]]))
+    economy = economy_of([one_type("a", [10.0, 10.0, 50.0], blocks), one_type("b", [0.0, 0.0, 50.0], joint)])
+    found = efficient_allocation(economy)
+    np.testing.assert_allclose(found.bundles[0, 1], [14 / 3, 14 / 3], rtol=1e-12)
+    np.testing.assert_allclose(found.price[0], [3.0, 3.0, 1.0], rtol=1e-12)
+    np.testing.assert_allclose(found.lowest_price, found.price, rtol=1e-12)
+    # With as much as the first blocks take, and another owner of as little, prices are between 3 and 10 - 3/2.
+    both = [
+        one_type("a", [3.0, 3.0, 50.0], blocks),
+        one_type("b", [0.0, 0.0, 50.0], replace(joint, intercept=np.ones(2))),
+    ]
+    kept = efficient_allocation(economy_of(both))
+    assert (kept.bundles[0, 1].tolist(), kept.price[0, 0], kept.lowest_price[0, 0]) == ([0, 0], 6.0, 3.0)
+
+
+@pytest.mark.parametrize("rho", [-30.0, -300.0, -1000.0, 1e-6, -1e-6])
+def test_goods_all_but_useless_without_each_other_and_products_are_divided_with_proof(rho: float) -> None:
+    generator = np.random.default_rng(3)
+    for _ in range(8):
+        goods, players = int(generator.integers(2, 4)), int(generator.integers(2, 5))
+        owned = generator.uniform(0.5, 5, (players, goods))
+        weights = generator.uniform(0.2, 1, (players, goods))
+        kinds = [
+            ConstantElasticity(
+                np.array(generator.uniform(1, 10)),
+                row / row.sum(),
+                np.array(rho),
+                np.array(generator.uniform(0.2, 0.9)),
+            )
+            for row in weights
+        ]
+        traders = enumerate(zip(owned, kinds, strict=True))
+        found = efficient_allocation(economy_of([one_type(f"p{i}", [*row, 50.0], kind) for i, (row, kind) in traders]))
+        assert found.optimality_gap[0] <= 1e-9
+
+
+@pytest.mark.parametrize("rho", [1e-6, -1e-6, 1e-3, 0.5, -300.0])
+def test_no_digit_of_a_small_gain_is_lost_where_substitution_is_that_of_products(rho: float) -> None:
+    generator = np.random.default_rng(4)
+    weights = generator.uniform(0.2, 1, 3)
+    kind = ConstantElasticity(np.array(3.0), weights / weights.sum(), np.array(rho), np.array(0.6))
+    before = generator.uniform(0.5, 4, 3)
+    after = before * (1 + 1e-6 * generator.normal(size=3))
+    start, end = (kind.exact_value(exact(bundle)) for bundle in (before, after))
+    assert float(kind.gain(before, after)) == pytest.approx(float(end - start), rel=1e-9)
+    np.testing.assert_allclose(kind.demand(kind.gradient(before)), before, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_what_is_a_linear_program_is_solved_as_one_whatever_its_units(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interior-point method is kept from answering; blocks and proportions still are divided with proof."""
+    monkeypatch.setattr(interior_allocation, "MOST_STEPS", 0)
+    generator = np.random.default_rng(5)
+    for _ in range(4):
+        owned = generator.integers(1, 5, (3, 2)) * scale
+        kinds: list[Valuation] = [
+            replace(proportions(generator, 2), falling=np.array(0.0), need=generator.integers(1, 4, 2) / 1.0),
+            Steps(np.array([[4.0, 1.0], [3.0, 2.0]]), np.asarray(generator.integers(1, 3, (2, 2)) * scale, float)),
+            Linear(generator.integers(0, 3, 2) / 2),
+        ]
+        economy = economy_of(
+            [one_type(f"p{i}", [*row, 50.0], kind) for i, (row, kind) in enumerate(zip(owned, kinds, strict=True))]
+        )
+        assert efficient_allocation(economy).optimality_gap[0] <= 1e-9
+
+
 def test_one_glove_too_many_is_worth_nothing_and_a_pair_is_worth_what_it_is() -> None:
     """Two left gloves, three right ones, pairs worth 4, 3 and 2 to three players: a left one costs what a pair does."""
     pairs = [FixedProportions(np.array(worth), np.array(9.0), np.ones(2)) for worth in (4.0, 3.0, 2.0)]
@@ -349,7 +426,10 @@ def test_sums_are_called_concave_only_where_they_are() -> None:
     assert stack.worth.shape == (3, 1, 2)
     assert Steps.stack([tall, flat]).concave_sum(np.array([1.0, -0.5]))
     assert not Steps.stack([flat, tall]).concave_sum(np.array([1.0, -0.5]))  # 0 and then 1.5
-    assert not stack.concave_sum(np.array([1.0, 1.0, -0.1]))  # blocks of other sizes
+    # Of blocks of other sizes: 5.7 and then 3; 0 and then 3; and beyond the end of the others' less than nothing.
+    assert stack.concave_sum(np.array([1.0, 1.0, -0.1]))
+    assert not stack.concave_sum(np.array([1.0, 1.0, -2.0]))
+    assert not Steps.stack([tall, Steps(np.array([[1.0]]), np.array([[3.0]]))]).concave_sum(np.array([1.0, -0.5]))
     one, other = (Abatement(np.ones(1), np.ones(1), np.ones(1), np.array([first])) for first in (1.0, 3.0))
     assert Abatement.stack([one, other]).concave_sum(np.array([1.0, -0.2]))
     assert not Abatement.stack([one, other]).concave_sum(np.array([1.0, -0.5]))
@@ -367,11 +447,6 @@ def test_a_table_pads_blocks_and_evaluates_each_row_as_its_own() -> None:
 
 
 def test_what_cannot_be_computed_together_is_refused_in_a_sentence() -> None:
-    joint, stepped = Quadratic(np.ones(2), np.array([[1.0, 0.5], [0.5, 1.0]])), Steps(np.ones((2, 1)), np.ones((2, 1)))
-    with pytest.raises(ValueError, match="somebody values goods jointly, and somebody's marginal values jump"):
-        efficient_allocation(
-            economy_of([one_type("a", [1.0, 1.0, 9.0], joint), one_type("b", [1.0, 1.0, 9.0], stepped)])
-        )
     pair = FixedProportions(np.array(1.0), np.array(0.0), np.ones(2))
     with pytest.raises(ValueError, match="in fixed proportions, and of one of the goods nobody owns anything"):
         efficient_allocation(economy_of([one_type("a", [1.0, 0.0, 9.0], pair), one_type("b", [1.0, 0.0, 9.0], pair)]))
@@ -389,6 +464,14 @@ def test_what_cannot_be_computed_together_is_refused_in_a_sentence() -> None:
         (lambda: Abatement(np.ones(1), -np.ones(1), np.ones(1), np.ones(1)), "b is .*; it must be at least 0 where"),
         (lambda: Abatement(np.ones(1), np.ones(1), np.ones(1), -np.ones(1)), "intercept is .* at least 0"),
         (lambda: ConstantElasticity(np.array(1.0), np.ones(2), np.array(0.0), np.array(0.5)), "rho is 0.0; it must be"),
+        (
+            lambda: ConstantElasticity(np.array(1.0), np.ones(2), np.array(9e-7), np.array(0.5)),
+            "rho is 9e-07; it must be below 1 and at least 1e-06 away from 0",
+        ),
+        (
+            lambda: ConstantElasticity(np.array(1.0), np.ones(2), np.array(1e-4), np.array(0.5)),
+            "share is .*; with rho so near to 0 shares must add up to 1",
+        ),
         (lambda: ConstantElasticity(np.array(1.0), np.ones(2), np.array(1.0), np.array(0.5)), "rho is 1.0; it must be"),
         (lambda: ConstantElasticity(np.array(1.0), np.ones(2), np.array(0.5), np.array(1.0)), "degree is 1.0; it must"),
         (lambda: FixedProportions(np.array(1.0), np.array(0.0), np.zeros(2)), "need is .* greater than 0"),

@@ -15,7 +15,15 @@ from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Linear, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.economies.valuations import (
+    Abatement,
+    Exponential,
+    Linear,
+    Logarithmic,
+    Power,
+    Quadratic,
+    Steps,
+)
 from marketgame.mechanisms.economies.walras import (
     Equilibrium,
     WalrasianEquilibrium,
@@ -310,3 +318,24 @@ def test_one_goods_demand_within_the_budget_is_what_direct_search_finds(seed: in
 
         best = minimize_scalar(loss, bounds=(0.0, min(budget, 50.0)), method="bounded", options={"xatol": 1e-10}).fun
         assert loss(float(found.bundles[0, player, 0])) <= best + 1e-7 * (1 + abs(best))
+
+
+def test_where_blocks_end_a_lower_price_supports_the_same_and_a_poor_buyer_can_pay_it() -> None:
+    """Of two units of each of two goods the seller values the second at 1, the buyer the first at 3: prices 1 to 3.
+
+    A buyer with 4 can pay 2 for each; with 1.5 not even 1, and no other equilibrium of blocks is looked for.
+    """
+    seller = Steps(np.array([[4.0, 1.0]] * 2), np.ones((2, 2)))
+    buyer = Steps(np.array([[3.0, 0.5]] * 2), np.ones((2, 2)))
+    for money, rich in ((4.0, True), (1.5, False)):
+        economy = economy_of(([2.0, 2.0, 9.0], seller), ([0.0, 0.0, money], buyer))
+        efficient = efficient_allocation(economy)
+        assert (efficient.price[0, :2].tolist(), efficient.lowest_price[0, :2].tolist()) == ([3, 3], [1, 1])
+        found = walrasian_equilibrium(economy, efficient)
+        if rich:
+            assert found.kind == (Equilibrium.EFFICIENT,)
+            np.testing.assert_array_equal(found.bundles, efficient.bundles)
+            assert found.payments[0, 1] == pytest.approx(-money, rel=1e-6)
+            assert ((found.price[0, :2] >= 1) & (found.price[0, :2] <= 3)).all()
+        else:
+            assert found.kind != (Equilibrium.EFFICIENT,)

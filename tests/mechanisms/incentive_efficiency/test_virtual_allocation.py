@@ -11,8 +11,8 @@ from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.valuation import Valuation
-from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic
+from marketgame.mechanisms.economies.valuation import Valuation, ValuationTable
+from marketgame.mechanisms.economies.valuations import Abatement, Exponential, Logarithmic, Power, Quadratic, Steps
 from marketgame.mechanisms.incentive_efficiency import virtual_allocation as module
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import CombinedValuations, virtual_allocation
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
@@ -161,3 +161,26 @@ def test_how_often_the_clock_is_looked_at_changes_no_allocation(goods: int) -> N
     np.testing.assert_array_equal(in_turn.bound, together.bound)
     with pytest.raises(DeadlinePassedError):
         virtual_allocation(economy, economy.profiles, weights, Deadline.after(0.0))
+
+
+def test_sums_of_blocks_that_are_not_concave_are_divided_best_where_cells_end_with_blocks() -> None:
+    """A block less another's: the best division ends where blocks do for all but one, so trying these finds it."""
+    generator = np.random.default_rng(0)
+    kinds = [
+        Steps(np.array([values]), np.array([sizes]))
+        for values, sizes in (([5.0, 3.0, 1.0], [1.0] * 3), ([4.0, 4.0], [1.5] * 2), ([6.0, 2.0], [1.0, 2.0]))
+    ]
+    table, places = ValuationTable(kinds), np.arange(0, 3.25, 0.5)
+    for _ in range(10):
+        weights = np.eye(3)
+        weights[0, :2] = 1 + generator.uniform(0, 2), -generator.uniform(0, 1)
+        combined = CombinedValuations(table, weights)
+        found = module.largest_surplus(combined, np.array([[0, 2]]), np.array([[3.0]]))
+        tried = [
+            float(combined.value(np.array([0, 2]), np.array([[one], [other]])).sum())
+            for one in places
+            for other in places
+            if one + other <= 3
+        ]
+        assert found.surplus[0] == pytest.approx(max(tried), rel=1e-12)
+        assert found.bound[0] == pytest.approx(max(tried), rel=1e-12)
