@@ -8,7 +8,7 @@ of which restricts less than another, all are named; the first is the one that c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marketgame.experiments.stress.institution import Institution
 from marketgame.experiments.stress.question import Question
@@ -34,12 +34,14 @@ class Candidate:
         rulings: by question; what was not asked is left out.
         welfare: by measure.
         refused: why the economy does not admit it; empty if it does.
+        failed: why questions have no answer although there was time for one.
     """
 
     institution: Institution
     rulings: Mapping[Question, Ruling]
     welfare: Mapping[Measure, Measured]
     refused: str = ""
+    failed: Mapping[Question, str] = field(default_factory=dict)
 
     def verdict(self, question: Question) -> Verdict | None:
         """Return what was established; none if it was not asked."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from marketgame.experiments.stress.institution import Institution
 
 LOOSER: Mapping[str, Sequence[tuple[str, str, str]]] = {
@@ -41,17 +43,25 @@ LOOSER: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 def restricts_at_least(one: Institution, other: Institution) -> bool:
     """Say whether an institution restricts its traders at least as much as another, rule by rule."""
-    return _all_at_least(_values(one), _values(other))
+    first, second = _values(one), _values(other)
+    return first.keys() == second.keys() and all(_at_least(rule, first[rule], second[rule]) for rule in first)
 
 
 def least_restrictive(institutions: Sequence[Institution]) -> list[Institution]:
     """Return those of some institutions than which none of them restricts less, in their order."""
     values = [_values(one) for one in institutions]
-    return [
-        one
-        for one, own in zip(institutions, values, strict=True)
-        if not any(other != own and _all_at_least(own, other) for other in values)
-    ]
+    # Where all combinations are asked these are millions of pairs.
+    restricted = np.zeros(len(values), dtype=bool)
+    for rules in dict.fromkeys(tuple(one) for one in values):
+        places = np.array([place for place, one in enumerate(values) if tuple(one) == rules])
+        at_least = same = np.ones((len(places), len(places)), dtype=bool)
+        for rule in rules:
+            kinds, codes = np.unique([values[place][rule] for place in places], return_inverse=True)
+            stricter = np.array([[_at_least(rule, one, other) for other in kinds] for one in kinds])
+            at_least = at_least & stricter[codes[:, None], codes]
+            same = same & (codes[:, None] == codes)
+        restricted[places] = (at_least & ~same).any(axis=1)
+    return [one for one, more in zip(institutions, restricted, strict=True) if not more]
 
 
 def what_it_adds(one: Institution, other: Institution) -> list[str]:
@@ -65,10 +75,6 @@ def what_it_adds(one: Institution, other: Institution) -> list[str]:
             if first[rule] == stricter and second.get(rule) == looser
         )
     )
-
-
-def _all_at_least(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
-    return first.keys() == second.keys() and all(_at_least(rule, first[rule], second[rule]) for rule in first)
 
 
 def _at_least(rule: str, strict: str, loose: str) -> bool:

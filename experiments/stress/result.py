@@ -123,7 +123,8 @@ class StressTest(Printed):
         ruling = one.rulings.get(question)
         if ruling is None:
             nothing = {"coalition": "", "gain": 0.0, "share": 0.0, "uncertainty": 0.0, "bound": 0.0, "certificate": ""}
-            return {"verdict": NOT_ASKED, "because": one.refused, **nothing, "theorem": ""}
+            because = one.refused or one.failed.get(question, "")
+            return {"verdict": NOT_ASKED, "because": because, **nothing, "theorem": ""}
         return {
             "verdict": ruling.verdict.answer,
             "because": ruling.because,
@@ -243,16 +244,18 @@ def _institution(test: StressTest, one: Candidate) -> dict[str, Any]:
         "rules": dict(one.institution.described),
         "transfers": str(one.institution.transfers),
         "refused": one.refused or None,
-        "answers": {question.value: _answer(test, one.rulings.get(question)) for question in Question},
+        "answers": {question.value: _answer(test, one, question) for question in Question},
         "welfare": {measure.value: _value(welfare.get(measure)) for measure in Measure},
         "welfare_known": {measure.value: _measured(test, found) for measure, found in welfare.items()},
         "severance_needed": needed_text(one.welfare.get(Measure.SEVERANCE_NEEDED)),
     }
 
 
-def _answer(test: StressTest, ruling: Ruling | None) -> dict[str, Any]:
+def _answer(test: StressTest, one: Candidate, question: Question) -> dict[str, Any]:
+    ruling = one.rulings.get(question)
     if ruling is None:
-        return {"verdict": NOT_ASKED, "gain": None, "certificate": None, "shown": NOT_ASKED}
+        why = one.refused or one.failed.get(question)
+        return {"verdict": NOT_ASKED, "gain": None, "certificate": None, "shown": NOT_ASKED, "because": why or None}
     fields = ruling_fields(ruling)
     place = test.certificate(ruling)
     return {

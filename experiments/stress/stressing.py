@@ -209,7 +209,8 @@ def in_folder(  # noqa: PLR0913 -- what a folder is written with
     """
     cells = asked.cells
     with kept(folder, read.contents, file.parent, on_change, named=named) as place:
-        whole = {cell: one for cell, one in place.outcomes.items() if not one.cut}
+        # What had no answer is asked again: what kept it from one may have been the day.
+        whole = {cell: one for cell, one in place.outcomes.items() if not one.cut and not one.failed}
         done = whole.keys() & {*cells}
 
         def keep(outcome: Outcome) -> None:
@@ -291,4 +292,7 @@ def _candidate(asked: Asked, institution: Institution, outcomes: Mapping[Cell, O
     found = [outcomes[cell] for cell in asked.cells if cell.institution == institution.name and cell in outcomes]
     refused = next((one.refused for one in found if one.refused), "")
     welfare = {measure: value for one in found for measure, value in one.answered.welfare.items()}
-    return Candidate(institution, asked.known(institution.name, outcomes), welfare, refused)
+    known = asked.known(institution.name, outcomes)
+    failed = {question: one.failed for one in found if one.failed for question in one.cell.inquiry.questions}
+    failed = {question: why for question, why in failed.items() if question not in known}
+    return Candidate(institution, known, welfare, refused, failed)

@@ -119,6 +119,7 @@ def sentences(test: StressTest) -> Iterator[str]:
     elif found.closest is not None:
         yield from _closest(test, found, found.closest, must)
     yield from refusals(test)
+    yield from _failures(test)
     if found.unknown and test.questions:
         yield (
             f"Institutions neither refuted nor proven to survive: {found.unknown}. Not refuted is not survival, and "
@@ -162,6 +163,17 @@ def refusals(test: StressTest) -> Iterator[str]:
             f"{len(names)} of {len(test.institutions)} institutions" if len(names) > MOST_REFUSED else " | ".join(names)
         )
         yield f"Not admitted by this economy: {who}, since {reason}."
+
+
+def _failures(test: StressTest) -> Iterator[str]:
+    """Yield what has no answer although there was time, a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for one in test.institutions:
+        for question, why in one.failed.items():
+            by_reason.setdefault(why, []).append(f"{question.value}, of {one.institution.name}")
+    for why, cells in by_reason.items():
+        more = f" and {len(cells) - MOST_REFUSED} more" if len(cells) > MOST_REFUSED else ""
+        yield f"No answer although there was time: {' | '.join(cells[:MOST_REFUSED])}{more}: {why}."
 
 
 def _restrictions(test: StressTest, name: str) -> Iterator[str]:

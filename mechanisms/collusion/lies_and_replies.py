@@ -471,7 +471,8 @@ def _refused_in_part(situation: Situation, told: JointAction) -> JointAction:
         against = np.maximum(-np.sign(wanted[place, good]) * trades[:, good], 0.0)
         paid = np.maximum(np.sign(wanted[place, good]) * trades[:, -1], 0.0) / prices[good]
         most = np.minimum(against, paid)
-        refused = most * min(1.0, abs(wanted[place, good]) / max(float(most.sum()), np.finfo(np.float64).tiny))
+        can, would = float(most.sum()), abs(float(wanted[place, good]))
+        refused = most * (would / can if would < can else 1.0)
         orders[place, outsiders, good] += np.sign(wanted[place, good]) * refused
         orders[place, outsiders, -1] -= np.sign(wanted[place, good]) * refused * prices[good]
     return replace(told, orders=orders)

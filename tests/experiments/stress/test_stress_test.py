@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -38,7 +39,7 @@ from marketgame.experiments.stress.restrictiveness import least_restrictive, res
 from marketgame.experiments.stress.result import Status, StressTest
 from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
-from marketgame.experiments.stress.stressing import asked_of
+from marketgame.experiments.stress.stressing import asked_of, in_memory
 from marketgame.experiments.stress.words import NOT_ASKED, cell_text, counted_in, sentences
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
@@ -312,7 +313,13 @@ def test_restricting_is_a_partial_order_and_the_paper_restricts_least() -> None:
     paper = MarketInstitution(MarketRules.paper(), transfers=TransferRule.NONE)
     usual = [one for one in chosen(farmland(), own=False) if isinstance(one, MarketInstitution)]
     assert all(restricts_at_least(one, paper) or one.described["pricing"] == "spread" for one in usual)
-    assert paper in least_restrictive([*some, paper])
+    every = [*some, paper, *usual]
+    assert paper in least_restrictive(every)
+    assert least_restrictive(every) == [
+        one
+        for one in every
+        if not any(restricts_at_least(one, two) and not restricts_at_least(two, one) for two in every)
+    ]
 
 
 def test_what_is_only_sampled_or_not_refuted_is_never_recommended() -> None:
@@ -502,7 +509,11 @@ def test_where_nobody_has_money_those_that_are_not_admitted_are_said_not_to_be(t
 
 
 def test_many_institutions_share_lines_by_their_answers_what_is_recommended_first() -> None:
-    some = [one for one in chosen(farmland(), own=False, every=True) if isinstance(one, MarketInstitution)]
+    some = [
+        one
+        for one in chosen(farmland(), own=False, every=True, transfers=["none"])
+        if isinstance(one, MarketInstitution)
+    ]
     proven = dict.fromkeys(MUST, Ruling(YES, ""))
     rulings = {
         one: {**proven, **({} if one.rules.execution is Execution.MATCHED else {Question.ANY: Ruling(NO, "drawn")})}
@@ -529,6 +540,44 @@ def test_an_answer_that_cannot_be_computed_leaves_the_others() -> None:
     one = Overflowing(MarketRules.paper())
     found = ask_all(Asked(market, (one,), (Inquiry.WELFARE,)), {}, NO_DEADLINE, None, lambda _: None)
     assert found[Cell(one.name, Inquiry.WELFARE)].failed == "overflow"
+    asked = Asked(market, (one,), (Inquiry.ORDERS,))
+    test = in_memory(asked, MUST, NO_DEADLINE, nullcontext)
+    assert test.named(one.name).failed == {Question.ONE: "overflow"}
+    told = "No answer although there was time: one player, of as printed; transfers expected-externality: overflow."
+    assert told in list(sentences(test))
+
+
+LAWFUL = {"ann": (2.0, 30.0, 5.0, 1.0), "bob": (1.0, 30.0, 5.5, 1.0), "cat": (1.5, 30.0, 6.2, 1.2)}
+"""Three traders: what each owns of the good and of money, what the first unit is worth to it, and by how much less."""
+
+
+def lawful(order: str, money: float, goods: float) -> str:
+    players = {"a": "ann", "b": "bob", "c": "cat"}
+    lines = ['kind = "market-economy"', 'name = "law"', 'goods = ["wheat", "money"]', 'units = ["tonne", "euro"]']
+    for name in (players[one] for one in order):
+        owned, wealth, first, less = LAWFUL[name]
+        valuation = (
+            f'family = "quadratic", intercept = [{first * money / goods}], slope = [[{less * money / goods**2}]]'
+        )
+        lines += ["[[players]]", f'name = "{name}"', "[players.types.known]"]
+        lines += [f"endowment = [{owned * goods}, {wealth * money}]", f"valuation = {{ {valuation} }}"]
+    return "\n".join(lines)
+
+
+def test_units_and_names_change_no_answer(tmp_path: Path) -> None:
+    tables = []
+    for order, money, goods in (("abc", 1.0, 1.0), ("abc", 1000.0, 0.001), ("cab", 0.001, 1000.0)):
+        file = tmp_path / f"{order}-{money}.toml"
+        file.write_text(lawful(order, money, goods), encoding="utf-8")
+        asked = ["one player", "any coalition", "coalitions that leave"]
+        tables.append(face.stress(file, presets=["no-short-sales", "matched-escrow"], ask=asked, seconds=None))
+    first, *others = tables
+    for test in others:
+        assert test.recommended.institution == first.recommended.institution
+        assert test.table["verdict"].tolist() == first.table["verdict"].tolist()
+    # In the order in which they are written down, also the numbers, which are shares.
+    for column in ("share", "bound"):
+        assert others[0].table[column].to_numpy() == pytest.approx(first.table[column].to_numpy(), rel=1e-6, abs=1e-9)
 
 
 def test_among_many_a_price_that_everybody_pays_keeps_nobody_who_is_promised_something_for_leaving() -> None:
