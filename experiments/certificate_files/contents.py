@@ -39,6 +39,7 @@ from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.replies import RepliesBound, RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.second_best import SecondBestCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import PartBound, SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
@@ -400,6 +401,7 @@ CERTIFICATES = (
     ),
     Record(FirstBestCertificate, tag=(CERTIFIES, "first-best")),
     Record(ObedienceCertificate, (*MARKET, "gains"), (CERTIFIES, "obedience")),
+    Record(SecondBestCertificate, tag=(CERTIFIES, "incentive-efficient")),
     Record(
         SampledLieCertificate,
         (

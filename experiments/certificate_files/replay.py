@@ -28,6 +28,7 @@ from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.plain.instance import Premise
 from marketgame.mechanisms.certificates.replies import RepliesBound, RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.second_best import SecondBestCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import CoalitionBound, StabilityCertificate
@@ -42,7 +43,7 @@ from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type WelfareCertificate = FirstBestCertificate | ObedienceCertificate
+type WelfareCertificate = FirstBestCertificate | SecondBestCertificate | ObedienceCertificate
 type ProofCertificate = (
     StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate | RepliesCertificate | WelfareCertificate
 )
@@ -225,7 +226,7 @@ def _proof_subject(stored: ProofCertificate, replay: Replay) -> dict[str, Any]:
     """Return what a proof is about: that nobody gains, or what everybody together does."""
     economy = stored.economy
     match stored:
-        case FirstBestCertificate() | ObedienceCertificate():
+        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate():
             return _welfare_subject(stored, replay)
         case JointTruthCertificate(gains=gains):
             return {
@@ -322,6 +323,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         RepliesCertificate: _print_replies,
         FirstBestCertificate: _print_first_best,
         ObedienceCertificate: _print_obedience,
+        SecondBestCertificate: _print_second_best,
         SampledLieCertificate: _print_sampled_lie,
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
@@ -415,6 +417,13 @@ def _print_first_best(stored: FirstBestCertificate, replay: Replay, console: Con
 def _print_obedience(stored: ObedienceCertificate, replay: Replay, console: Console) -> None:
     _print_heading(stored.economy, "what truth and obedience bring everybody together", stored.rules, console)
     rows = {"obedience gains": replay.both(entry("gains"))}
+    _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
+
+
+def _print_second_best(stored: SecondBestCertificate, replay: Replay, console: Console) -> None:
+    whoever = "everyone willing" if stored.willing else "willing or not"
+    console.print(f"[bold]{named(stored.economy.name)}[/bold]: what incentives allow, {whoever}\n")
+    rows = {"a mechanism gains": replay.both(entry("gains")), "no mechanism gains beyond": replay.both(entry("bound"))}
     _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
 
 

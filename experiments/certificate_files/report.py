@@ -26,6 +26,7 @@ from marketgame.mechanisms.certificates.joint_truth import JointTruthCertificate
 from marketgame.mechanisms.certificates.misreport import MisreportCertificate
 from marketgame.mechanisms.certificates.replies import RepliesCertificate
 from marketgame.mechanisms.certificates.sampled_lie import SampledLieCertificate
+from marketgame.mechanisms.certificates.second_best import SecondBestCertificate
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.certificates.side_contract import SideContractCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
@@ -122,7 +123,7 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
                 yield _expects(name, float(before), float(after), again.economy.money)
         case StabilityCertificate() | CountedStabilityCertificate() | JointTruthCertificate() | RepliesCertificate():
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
-        case FirstBestCertificate() | ObedienceCertificate():
+        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate():
             yield f"Derived anew, everybody together gains {number(again.gains)} {again.economy.money} over autarky."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."

@@ -14,11 +14,12 @@ from marketgame.experiments.stress.question import Inquiry
 from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.certificates.examination import GRACE
+from marketgame.mechanisms.certificates.second_best import SecondBestCertificate, certify_second_best
 from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate, certify_first_best
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
-from marketgame.mechanisms.economies.stakes import stakes_by_type
+from marketgame.mechanisms.economies.stakes import UndecidableError, stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.benchmarks import incentive_benchmarks
 from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
@@ -27,7 +28,7 @@ from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePass
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 NAME = "benchmarks"
-type WelfareCertificate = FirstBestCertificate | ObedienceCertificate
+type WelfareCertificate = FirstBestCertificate | SecondBestCertificate | ObedienceCertificate
 # A bound no farther than this share of the value above it is reached.
 REACHED = 1e-6
 # Gains from trade of less than this share of what is at stake are none.
@@ -72,7 +73,7 @@ class Benchmarks:
             best = Measured(gains, low=gains, high=gains)
         best = with_first_best(best, economy, deadline)
         found = incentive_benchmarks(economy, seconds=seconds, sample=sample)
-        by_willingness = {EFFICIENT[one.participation]: _measured(one) for one in found}
+        by_willingness = {EFFICIENT[one.participation]: _with_mechanism(one, economy, deadline) for one in found}
         return Answered(welfare={Measure.FIRST_BEST: best, **by_willingness})
 
 
@@ -93,7 +94,11 @@ def certified(
         return replace(found, because="there was no time to derive it twice")
     except (ValueError, UnansweredError) as reason:
         return replace(found, because=str(reason))
-    return replace(found, value=proof.gains, evidence=Evidence(f"{name}.json", certificate_text(proof)))
+    evidence = Evidence(f"{name}.json", certificate_text(proof))
+    if isinstance(proof, ObedienceCertificate):
+        return Measured(proof.gains, low=proof.gains, high=proof.gains, evidence=evidence)
+    sure = Certainty.EXACT if proof.bound - proof.gains <= REACHED * abs(proof.gains) else Certainty.BOUND
+    return Measured(proof.gains, sure, proof.gains, proof.bound, evidence=evidence)
 
 
 def interval(value: float, error: float) -> Measured:
@@ -101,6 +106,24 @@ def interval(value: float, error: float) -> Measured:
     if error <= 0:
         return Measured(value, low=value, high=value)
     return Measured(value, Certainty.INTERVAL, value - NINETY_FIVE * error, value + NINETY_FIVE * error)
+
+
+def _with_mechanism(benchmark: IncentiveBenchmark, economy: Economy, deadline: Deadline) -> Measured:
+    """Return what incentives allow with the certificate of a mechanism that reaches it, or why there is none."""
+    found = _measured(benchmark)
+    if found.certainty not in {Certainty.EXACT, Certainty.BOUND} or not isinstance(benchmark, SecondBest):
+        return found
+    mechanism, willing = benchmark.mechanism, benchmark.participation is Participation.INDIVIDUAL
+    if mechanism is None:
+        return replace(found, because="no mechanism is stated profile by profile")
+
+    def certify(by: Deadline) -> SecondBestCertificate:
+        proof, missed = certify_second_best(economy, mechanism, benchmark.payments, willing=willing, deadline=by)
+        if missed:
+            raise UndecidableError(missed[0])
+        return proof
+
+    return certified(found, "incentive-efficient-willing" if willing else "incentive-efficient", certify, deadline)
 
 
 def _measured(benchmark: IncentiveBenchmark) -> Measured:

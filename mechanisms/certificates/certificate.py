@@ -57,6 +57,11 @@ from marketgame.mechanisms.certificates.sampled_lie import (
     recomputed_sampled_lie,
     verify_sampled_lie,
 )
+from marketgame.mechanisms.certificates.second_best import (
+    SecondBestCertificate,
+    recomputed_second_best,
+    verify_second_best,
+)
 from marketgame.mechanisms.certificates.severance import (
     SeveranceCertificate,
     recomputed_severance,
@@ -89,6 +94,7 @@ type Certificate = (
     | RepliesCertificate
     | FirstBestCertificate
     | ObedienceCertificate
+    | SecondBestCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | StabilityCertificate
@@ -124,6 +130,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         RepliesCertificate: (verify_replies, recomputed_replies),
         FirstBestCertificate: (verify_first_best, recomputed_first_best),
         ObedienceCertificate: (verify_obedience, recomputed_obedience),
+        SecondBestCertificate: (verify_second_best, recomputed_second_best),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),

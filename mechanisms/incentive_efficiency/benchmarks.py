@@ -31,7 +31,7 @@ from marketgame.mechanisms.economies.profiles import (
     number_of_counts,
 )
 from marketgame.mechanisms.incentive_efficiency.search import Participation
-from marketgame.mechanisms.incentive_efficiency.second_best import Money, SecondBest, second_best
+from marketgame.mechanisms.incentive_efficiency.second_best import Divisions, Money, SecondBest, second_best
 from marketgame.mechanisms.incentive_efficiency.virtual_allocation import DivisibleActions
 from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
 from marketgame.mechanisms.incentive_efficiency.willing import willing_bounds
@@ -200,4 +200,5 @@ def _first_best(
         rounds=0,
         residuals=None,
         standard_error=gains.standard_error,
+        mechanism=Divisions.for_certain(efficient.bundles, economy.prior.type_counts) if len(payments) else None,
     )

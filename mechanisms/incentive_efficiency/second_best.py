@@ -16,8 +16,10 @@ at every profile become part of the program.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Self
 
 import numpy as np
 
@@ -68,6 +70,28 @@ class BindingConstraint:
 
 
 @dataclass(frozen=True, eq=False)
+class Divisions:
+    """How a mechanism divides the goods, and the multipliers that say what no mechanism exceeds.
+
+    Attributes:
+        chances: of each of D divisions at each profile, ``(P, D)``.
+        bundles: what each player gets in them, ``(P, D, N, G)``, units.
+        multipliers: of the incentive constraints, by type and report, one ``(K_i, K_i)`` for each player, in units in
+            which the budget's multiplier is 1.
+    """
+
+    chances: FloatArray
+    bundles: FloatArray
+    multipliers: tuple[FloatArray, ...]
+
+    @classmethod
+    def for_certain(cls, bundles: FloatArray, type_counts: Sequence[int]) -> Self:
+        """Return one division ``(P, N, G)`` at each profile, with no incentive constraint that binds."""
+        multipliers = tuple(np.zeros((count, count)) for count in type_counts)
+        return cls(np.ones((len(bundles), 1)), bundles[:, None], multipliers)
+
+
+@dataclass(frozen=True, eq=False)
 class SecondBest:
     """The most expected welfare of incentive-compatible mechanisms.
 
@@ -89,6 +113,7 @@ class SecondBest:
         rounds: how often divisions of the goods were priced.
         residuals: the independent check of the last linear program.
         standard_error: of the gains, numeraire; zero unless profiles are drawn because they are too many to list.
+        mechanism: how the best one found divides the goods; none where that is not stated profile by profile.
     """
 
     participation: Participation
@@ -105,6 +130,7 @@ class SecondBest:
     rounds: int
     residuals: Residuals | None
     standard_error: float = 0.0
+    mechanism: Divisions | None = None
 
 
 def second_best(
@@ -165,6 +191,7 @@ def second_best(
         actions.concave,
         generated.rounds,
         generated.residuals,
+        mechanism=_divisions(actions, generated) if listing is Listing.LISTED else None,
     )
 
 
@@ -179,6 +206,22 @@ def _payments(actions: DivisibleActions, generated: Generated) -> FloatArray:
         return expected_payments(interim, profiles)
     chances = [actions.economy.prior.marginal(player) for player in range(len(interim))]
     return balanced_payments(interim, chances, profiles)
+
+
+def _divisions(actions: DivisibleActions, generated: Generated) -> Divisions | None:
+    """Return the divisions that are drawn at each profile; none where there is no answer."""
+    if generated.answer is None or generated.probability is None:
+        return None
+    drawn = np.flatnonzero(generated.probability > 0)
+    at = generated.pool.profiles[drawn]
+    place = np.array([np.count_nonzero(at[:number] == profile) for number, profile in enumerate(at)])
+    count, players = len(actions.profiles), len(actions.economy.players)
+    chances = np.zeros((count, int(place.max()) + 1))
+    bundles = np.zeros((*chances.shape, players, actions.economy.valuations.goods))
+    chances[at, place] = generated.probability[drawn]
+    bundles[at, place] = generated.pool.actions[drawn].astype(np.float64).reshape(len(drawn), players, -1)
+    multipliers = tuple(np.maximum(table, 0.0) for table in generated.answer.virtual.multipliers)
+    return Divisions(chances, bundles, multipliers)
 
 
 def _covered(payments: FloatArray, holdings: FloatArray) -> bool:

@@ -36,8 +36,8 @@ from marketgame.experiments.stress.market_institution import MarketInstitution, 
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.recommendation import MUST, Candidate, recommended
 from marketgame.experiments.stress.restrictiveness import least_restrictive, restricts_at_least
-from marketgame.experiments.stress.result import Status, StressTest
-from marketgame.experiments.stress.ruling import Answered, Evidence, Ruling
+from marketgame.experiments.stress.result import Status, StressTest, stress_document
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
 from marketgame.experiments.stress.stressing import asked_of, in_memory
 from marketgame.experiments.stress.words import NOT_ASKED, cell_text, counted_in, sentences
@@ -154,6 +154,38 @@ def test_every_no_and_every_yes_has_a_file_that_is_confirmed_or_a_theorem_with_i
     assert files <= kept
     for file in kept:
         assert verify(load_certificate(file)).confirmed, file
+
+
+@pytest.mark.parametrize("name", ["stressed", "farmers"])
+def test_every_welfare_that_is_exact_or_bounded_has_a_file_that_is_confirmed(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    test: StressTest = request.getfixturevalue(name)
+    document = json.loads(json.dumps(stress_document(test)))
+    assert test.benchmarks.keys() == {Measure.FIRST_BEST, Measure.EFFICIENT, Measure.EFFICIENT_WILLING}
+    for welfare in (test.benchmarks, *(one.welfare for one in test.institutions)):
+        for measure, found in welfare.items():
+            if measure is Measure.LEARNED:
+                continue
+            assert found.certainty in {Certainty.EXACT, Certainty.BOUND}
+            assert found.evidence is not None
+            assert found.evidence.confirmed
+            place = test.certificate(found)
+            assert place is not None
+            assert verify(load_certificate(place)).confirmed
+    for measure, known in document["benchmarks"].items():
+        assert known["certificate"] == str(test.certificate(test.benchmarks[Measure(measure)]))
+
+
+@pytest.mark.parametrize("name", ["stressed", "farmers"])
+def test_an_answer_that_follows_from_another_rests_on_its_file(name: str, request: pytest.FixtureRequest) -> None:
+    test: StressTest = request.getfixturevalue(name)
+    for one in test.institutions:
+        for ruling in one.rulings.values():
+            if ruling.follows_from is not None:
+                other = one.rulings[ruling.follows_from]
+                assert ruling.evidence == other.evidence
+                assert ruling.verdict is other.verdict
 
 
 @pytest.mark.parametrize("name", ["stressed", "farmers"])
