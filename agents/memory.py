@@ -11,6 +11,10 @@ from enum import Enum
 import numpy as np
 
 
+def _any(_: object) -> bool:
+    return True
+
+
 class Memory[Key: Hashable, Value]:
     """Answers by question; those asked for least lately make room. What is forgotten is worked out anew, the same.
 
@@ -26,12 +30,14 @@ class Memory[Key: Hashable, Value]:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def answer(self, key: Key, work_out: Callable[[], Value]) -> Value:
-        """Return what was worked out for a key, or work it out."""
+    def answer(self, key: Key, work_out: Callable[[], Value], *, keep: Callable[[Value], bool] = _any) -> Value:
+        """Return what was worked out for a key, or work it out and keep it, if it is of those to be kept."""
         if key in self._answers:
             self._answers.move_to_end(key)
             return self._answers[key][0]
         value = work_out()
+        if not keep(value):
+            return value
         size = self._size(key, value)
         while self._answers and self._held + size > self._most_bytes:
             self._held -= self._answers.popitem(last=False)[1][1]

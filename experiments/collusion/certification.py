@@ -237,8 +237,9 @@ def examination_of(
     Raises:
         ValueError: the contract does not exist, or the rules do not admit it.
         UndecidableError: two derivations of one number disagree.
+        DeadlinePassedError: time ran out before anything was known of profiles that are too many to list.
     """
-    contract = established_contract(scenario)
+    contract = established_contract(scenario, deadline)
     if isinstance(contract, ContractOnDemand):
         found = examine_sampled(contract, scenario.rules, coalitions, deadline)
     else:

@@ -16,7 +16,6 @@ from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.certificates.examination import GRACE
 from marketgame.mechanisms.certificates.second_best import SecondBestCertificate, certify_second_best
 from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate, certify_first_best
-from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import UndecidableError, stakes_by_type
@@ -25,6 +24,7 @@ from marketgame.mechanisms.incentive_efficiency.search import Participation
 from marketgame.mechanisms.incentive_efficiency.second_best import SecondBest
 from marketgame.mechanisms.incentive_efficiency.welfare import IncentiveBenchmark, UnknownBenchmark, first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.simulation.scenario.established_contract import sample_of
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 NAME = "benchmarks"
@@ -61,7 +61,7 @@ class Benchmarks:
         """Return the first best and what incentives allow; see `marketgame.experiments.stress.institution`."""
         economy, seconds = scenario.economy, deadline.left if isfinite(deadline.left) else None
         if economy.prior.obstacle:
-            sample = sampled(economy, deadline)
+            sample = sample_of(economy, deadline)
             first = sample.profiles.expected(first_best_gains(economy, sample.efficient))
             best = interval(first.value, first.standard_error)
         else:

@@ -30,7 +30,6 @@ from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviation, ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import CallDeviation, best_schedule
 from marketgame.mechanisms.contracts.incentives import SURE
-from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
@@ -38,6 +37,7 @@ from marketgame.mechanisms.economies.profiles import Listing, Profiles, seeded
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE, counts_as_gain, stakes_by_type
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.simulation.scenario.established_contract import sample_of
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 # Draws of the others' types for lies where there are too many to list, and the stream that draws them.
@@ -118,7 +118,7 @@ def _sampled(economy: Economy, market: ComparedMarket, inquiry: Inquiry, deadlin
     rulings = {question: Ruling(Verdict.NOT_REFUTED, TOO_MANY) for question in inquiry.questions}
     if inquiry is not Inquiry.REPORTS or not economy.prior.independent:
         return rulings
-    sample = sampled(economy)
+    sample = sample_of(economy)
     scale = sample.profiles.expected(first_best_gains(economy, sample.efficient)).value
     draws = economy.prior.draws(seeded(STREAM), DRAWS).profiles
     lies = sampled_lies(economy, market, draws, deadline)
@@ -334,7 +334,7 @@ def _welfare(economy: Economy, market: ComparedMarket) -> Measured:
         value = float(economy.prior.probability @ gains)
         return Measured(value, low=value, high=value)
     # What is missed of the first best is expected over the profiles of that, so that luck with types is the same.
-    sample = sampled(economy)
+    sample = sample_of(economy)
     best, profiles = first_best_gains(economy, sample.efficient), sample.profiles
     some = slice(0, MOST_PLAYED if profiles.listing is Listing.DRAWN else None)
     gains = gains_from(economy, profiles.types[some], obeyed_trades(economy, market, profiles.types[some])).sum(axis=-1)

@@ -55,7 +55,7 @@ def answered(
     """
     if inquiry in PLAYED:
         return PLAYED[inquiry](scenario, deadline)
-    contract = _contract(scenario)
+    contract = _contract(scenario, deadline)
     if inquiry is Inquiry.WELFARE:
         return Answered(welfare=_obeyed(contract, scenario.rules, deadline))
     if isinstance(contract, ContractOnDemand):
@@ -94,14 +94,21 @@ def _severance(scenario: MarketScenario) -> FloatArray:
     return np.zeros(scenario.economy.profiles.shape) if promised is None else promised
 
 
+def _contract(scenario: MarketScenario, deadline: Deadline) -> DirectContract:
+    if scenario.economy.prior.obstacle:
+        # What is drawn is shared, and how much of it depends on the time that there is.
+        return established_contract(scenario, deadline)
+    return _listed_contract(scenario)
+
+
 @lru_cache(maxsize=64)
-def _contract(scenario: MarketScenario) -> DirectContract:
+def _listed_contract(scenario: MarketScenario) -> DirectContract:
     return established_contract(scenario)
 
 
 @lru_cache(maxsize=64)
 def _subject(scenario: MarketScenario, reaction: WithholdingAfterMisquotes | None) -> Subject:
-    contract = listed(_contract(scenario))
+    contract = listed(_listed_contract(scenario))
     if reaction is None:
         return Subject(contract, scenario.rules, expected_reactions(scenario))
     return Subject(contract, scenario.rules, lambda _: reaction)

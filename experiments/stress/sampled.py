@@ -8,7 +8,8 @@ what they say is exact; elsewhere they are draws, and the answer is *sampled*.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from marketgame.experiments.certificate_files.files import certificate_text
@@ -21,22 +22,15 @@ from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.sampled_examination import examine_sampled
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
-from marketgame.mechanisms.contracts.money_left import least_money_left, most_purchasing_power_taken
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
-from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
+from marketgame.mechanisms.deviations.bounds import reason_by_member
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.coalitions import Coalitions
 from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import Deadline
-from marketgame.mechanisms.market_game.rules import Coverage, MarketRules, Refusal
+from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
 
 TOO_MANY = "profiles are too many to examine orders at all of them"
-LIARS = "Theorem 14 (docs/reports.md): under coalition-proof transfers members lose what their lie costs all"
-ORDERS = {
-    BoundReason.WEALTH: "Theorem 2 (docs/collusion.md): a coalition ends every play with at most its wealth",
-    BoundReason.DEPOSITS: "Theorem 8 (docs/collusion.md): a coalition can only divide anew what its members hold",
-}
-AFTER_LIES = "Theorem 8 (docs/collusion.md): after deposits no lie gains that anything may follow"
 
 
 def sampled_welfare(contract: ContractOnDemand) -> Measured:
@@ -64,7 +58,9 @@ def sampled_answers(
     found = examine_sampled(contract, rules, Coalitions(players, players), deadline)
     scale = sampled_welfare(contract).value or float(contract.stakes.max())
     lies = partial(_of_lies, found, scale, deadline)
-    orders, together = _of_orders(found, found.unilaterally_stable), _of_orders(found, _of_all(found))
+    orders = _of_orders(found, found.unilaterally_stable)
+    together = orders if found.everybody else _of_orders(found, Verdict.NOT_REFUTED)
+    alone = _after_lies(found, found.replies_alone)
     return Answered(
         {
             Question.ONE_LIAR: lies(found.truth_is_best, DeviationKind.LIE),
@@ -72,41 +68,43 @@ def sampled_answers(
             Question.ONE: orders,
             Question.CONSISTENT: together,
             Question.ANY: together,
-            Question.DISOBEYS: _after_lies(found, found.replies_alone),
-            Question.DISOBEY: _after_lies(found, found.replies_together),
+            Question.DISOBEYS: alone,
+            # One theorem speaks of both.
+            Question.DISOBEY: alone,
         }
     )
 
 
-def _of_all(found: Examination) -> Verdict:
-    return found.unilaterally_stable if found.everybody else Verdict.NOT_REFUTED
-
-
 def _of_lies(found: Examination, scale: float, deadline: Deadline, verdict: Verdict, kind: DeviationKind) -> Ruling:
-    contract = found.contract
-    assert isinstance(contract, ContractOnDemand)
-    match verdict:
-        case Verdict.REFUTED:
-            return _no(next(one for one in found.deviations if one.kind in {DeviationKind.LIE, kind}), scale)
-        case Verdict.NOT_REFUTED:
-            return Ruling(verdict, "none found", cut=deadline.passed)
-        case Verdict.SAMPLED:
-            error = found.joint_lies.standard_error
-            return Ruling(verdict, "every lie costs", uncertainty=NINETY_FIVE * error / scale)
+    """Return the ruling on lies that are obeyed, alone or together."""
+    told = [one for one in found.deviations if one.kind in {DeviationKind.LIE, kind}]
+    if verdict is Verdict.REFUTED and told:
+        return _no(told[0], scale)
+    if verdict is Verdict.REFUTED:
+        return Ruling(Verdict.NOT_REFUTED, "a lie seems to gain, but was not settled", cut=deadline.passed)
+    if verdict is Verdict.NOT_REFUTED:
+        return Ruling(verdict, "none found", cut=deadline.passed)
+    if verdict is Verdict.SAMPLED:
+        uncertainty = NINETY_FIVE * found.joint_lies.standard_error / scale
+        return Ruling(verdict, "every lie costs", uncertainty=uncertainty)
+    return _no_lie_pays(found, kind)
+
+
+def _no_lie_pays(found: Examination, kind: DeviationKind) -> Ruling:
+    contract = _on_demand(found)
     if contract.rule is TransferRule.COALITION_PROOF:
-        return Ruling(verdict, "coalition-proof transfers", theorem=LIARS, premises=(*_transfers(contract),))
+        return _proven(found, Theorem.IN_TURN)
     if kind is DeviationKind.LIE and found.proof is not None:
         evidence = Evidence("no-coalition-gains.json", certificate_text(found.proof))
-        return Ruling(verdict, "every lie costs", evidence=evidence)
+        return Ruling(Verdict.PROVEN, "every lie costs", evidence=evidence)
     premises = (("profiles", contract.economy.prior.obstacle),)
     theorem = "counts of types among replicas, all of which were listed"
-    return Ruling(verdict, "every lie costs", theorem=theorem, premises=premises)
+    return Ruling(Verdict.PROVEN, "every lie costs", theorem=theorem, premises=premises)
 
 
 def _of_orders(found: Examination, verdict: Verdict) -> Ruling:
     """Return the ruling on orders after the truth: bounded by wealth or deposits, or not examined."""
-    contract, reason = found.contract, reason_by_member(found.rules)
-    assert isinstance(contract, ContractOnDemand)
+    reason = reason_by_member(found.rules)
     if verdict is Verdict.NOT_REFUTED or reason is None:
         return Ruling(Verdict.NOT_REFUTED, TOO_MANY)
     if verdict is not Verdict.PROVEN:
@@ -114,51 +112,36 @@ def _of_orders(found: Examination, verdict: Verdict) -> Ruling:
     if found.proof is not None:
         evidence = Evidence("no-coalition-gains.json", certificate_text(found.proof))
         return Ruling(verdict, reason.value, evidence=evidence)
-    return Ruling(verdict, reason.value, theorem=ORDERS[reason], premises=(*_everywhere(contract, found.rules),))
+    return replace(_proven(found, Theorem.EVERYWHERE), because=reason.value)
 
 
 def _after_lies(found: Examination, verdict: Verdict) -> Ruling:
-    contract = found.contract
-    assert isinstance(contract, ContractOnDemand)
-    if verdict is not Verdict.PROVEN:
-        return Ruling(verdict, TOO_MANY)
-    premises = (*_transfers(contract), *_everywhere(contract, found.rules))
-    return Ruling(verdict, "deposits", theorem=AFTER_LIES, premises=tuple(dict(premises).items()))
+    return _proven(found, Theorem.AFTER_LIES) if verdict is Verdict.PROVEN else Ruling(verdict, TOO_MANY)
 
 
-def _transfers(contract: ContractOnDemand) -> Iterator[tuple[str, str]]:
-    """Yield what was checked of transfers that no coalition of liars exploits."""
-    yield "types", "independent"
-    draws = contract.sample.in_turn.turns.draws
-    expected = "over all counts of types" if draws is None else f"over {draws} draws, made after the reports"
-    yield "transfers", f"all speak in turn, and what follows is expected {expected}"
-    yield "allocation", "efficient at every profile, or the contract says nothing there"
-    yield from _money(contract)
+def _on_demand(found: Examination) -> ContractOnDemand:
+    assert isinstance(found.contract, ContractOnDemand)
+    return found.contract
 
 
-def _everywhere(contract: ContractOnDemand, rules: MarketRules) -> Iterator[tuple[str, str]]:
-    """Yield what was checked for a bound on what orders bring at every profile."""
-    yield "rules", "of the theorem"
-    yield "allocation", "efficient at every profile, or the contract says nothing there"
-    profiles = contract.sample.profiles
-    yield (
-        "member by member",
-        f"nothing to gain beyond rounding at {len(profiles.types)} profiles: {profiles.listing.value}",
-    )
-    yield from _money(contract)
-    if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE and rules.refusal is Refusal.FREE:
-        taken = most_purchasing_power_taken(contract.sample, contract.rule)
-        assert taken is not None
-        yield "most taken from anybody", f"{float(taken.max()):.6g}, which is covered"
+def _proven(found: Examination, theorem: Theorem) -> Ruling:
+    """Return what a theorem says, with the certificate that its premises hold, where one can be made.
 
-
-def _money(contract: ContractOnDemand) -> Iterator[tuple[str, str]]:
-    left, prices = least_money_left(contract.sample, contract.rule), contract.sample.price_range
-    if left is not None:
-        yield "least money left to anybody", f"{float(left.min()):.6g}, whatever types there are and is drawn"
-    if prices is not None:
-        ends = zip(contract.economy.goods[:-1], prices.lowest, prices.highest, strict=True)
-        yield "prices at any profile", ", ".join(f"{good} {low:.6g} to {high:.6g}" for good, low, high in ends)
+    One that rests on fewer draws than there would be with more time could not be made again; and what every report
+    leads to, on which expected externalities rest, takes too long to find out whenever it is replayed.
+    """
+    contract = _on_demand(found)
+    sample = contract.sample
+    certified = None
+    if not sample.cut and contract.rule is not TransferRule.EXPECTED_EXTERNALITY:
+        known = (sample.profiles, sample.efficient)
+        # A family of somebody's own may have no formula in rational numbers.
+        with suppress(ValueError):
+            certified = proven_by(
+                theorem, Instance(contract.economy, rules=found.rules, transfers=contract.rule, known=known)
+            )
+    named = Ruling(Verdict.PROVEN, theorem.value, theorem=f"{theorem.says} ({theorem.proof})")
+    return named if certified is None else certified
 
 
 def _no(found: FoundDeviation, scale: float) -> Ruling:
@@ -176,7 +159,9 @@ def _no(found: FoundDeviation, scale: float) -> Ruling:
 
 
 def _leaving(contract: ContractOnDemand, rules: MarketRules, *, severance: bool) -> Ruling:
-    instance, found = Instance(contract.economy, rules=rules, transfers=contract.rule), None
+    sample = contract.sample
+    known = None if sample.cut else (sample.profiles, sample.efficient)
+    instance, found = Instance(contract.economy, rules=rules, transfers=contract.rule, known=known), None
     if rules.refusal is Refusal.ESCROW:
         found = proven_by(Theorem.DEPOSITS, instance)
     elif contract.rule is TransferRule.NONE and not severance:

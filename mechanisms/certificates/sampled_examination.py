@@ -40,7 +40,7 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasi
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck
 from marketgame.mechanisms.contracts.joint_lie_search import joint_misreports_on_demand
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
-from marketgame.mechanisms.contracts.money_left import most_purchasing_power_taken
+from marketgame.mechanisms.contracts.money_left import MoneyLeft
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand, check_on_demand
 from marketgame.mechanisms.contracts.transfers import balanced_externalities
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member, wealth_beyond_bundles
@@ -63,7 +63,7 @@ def examine_sampled(
         contract: the contract.
         rules: of its market.
         asked: which coalitions are asked about.
-        deadline: after which joint lies are not searched for any more.
+        deadline: after which joint lies are not searched for any more, nor settled.
 
     Raises:
         ValueError: the rules do not admit the contract.
@@ -94,7 +94,7 @@ def examine_sampled(
     joint_lies = joint_misreports_on_demand(contract, incentives, deadline)
     if joint_lies is None:
         joint_lies = JointMisreportCheck(None, 1, players, truthful=True)
-    lies, joint_lies = _certified(contract, rules, incentives, joint_lies)
+    lies, joint_lies = _certified(contract, rules, incentives, joint_lies, deadline)
     safe_after_lies = everywhere and reason is BoundReason.DEPOSITS and contract.coalition_proof
     replies = Verdict.PROVEN if safe_after_lies else Verdict.NOT_REFUTED
     return Examination(
@@ -126,7 +126,7 @@ def holds_everywhere(contract: ContractOnDemand, rules: MarketRules) -> bool:
         return False
     if reason is BoundReason.DEPOSITS:
         return True
-    taken = most_purchasing_power_taken(contract.sample, contract.rule)
+    taken = MoneyLeft.of(contract.sample, contract.rule).most_taken
     covered = taken is not None and bool((taken <= contract.economy.endowment_table[:, -1]).all())
     return covered and rules.withholding is Withholding.WASTED
 
@@ -147,23 +147,32 @@ def _proof(
 
 
 def _certified(
-    contract: ContractOnDemand, rules: MarketRules, alone: IncentiveCheck, together: JointMisreportCheck
+    contract: ContractOnDemand,
+    rules: MarketRules,
+    alone: IncentiveCheck,
+    together: JointMisreportCheck,
+    deadline: Deadline,
 ) -> tuple[tuple[FoundDeviation, ...], JointMisreportCheck]:
     """Return the lies that gain with their certificates, and what is known of joint lies in view of these."""
     found = []
     if alone.worst is not None and alone.incentive_compatible is False:
         worst = alone.worst
         lie = JointMisreport((worst.player,), (worst.true_type,), (worst.reported_type,), worst.gain)
-        found += _confirmed(contract, rules, lie)
+        found += _confirmed(contract, rules, lie, deadline)
     if together.worst is not None and not together.truthful and len(together.worst.coalition) > 1:
-        joint = _confirmed(contract, rules, together.worst)
+        joint = _confirmed(contract, rules, together.worst, deadline)
         # What cannot be played again is not known.
         together, found = replace(together, truthful=not joint), [*found, *joint]
     return tuple(found), together
 
 
-def _confirmed(contract: ContractOnDemand, rules: MarketRules, lie: JointMisreport) -> list[FoundDeviation]:
-    """Return a lie with its certificate; nothing if what it gains lies within what its draws leave uncertain."""
+def _confirmed(
+    contract: ContractOnDemand, rules: MarketRules, lie: JointMisreport, deadline: Deadline
+) -> list[FoundDeviation]:
+    """Return a lie with its certificate; nothing if what it gains lies within what its draws leave uncertain.
+
+    Nor if there was no time to settle it.
+    """
     economy = contract.economy
     if not isinstance(economy.prior, IndependentPrior | FactorPrior):
         return []
@@ -175,7 +184,10 @@ def _confirmed(contract: ContractOnDemand, rules: MarketRules, lie: JointMisrepo
         )
         for kinds in (lie.true_types, lie.reported_types)
     )
-    certificate = certify_sampled_lie(contract, rules, members, true, reported)
+    try:
+        certificate = certify_sampled_lie(contract, rules, members, true, reported, deadline)
+    except DeadlinePassedError:
+        return []
     kind = DeviationKind.LIE if len(members) == 1 else DeviationKind.JOINT_LIE
     return [FoundDeviation(members, kind, certificate)] if refutes(certificate, contract).confirmed else []
 

@@ -28,6 +28,7 @@ from marketgame.mechanisms.economies.beliefs import FactorPrior, IndependentPrio
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import Listing, seeded
 from marketgame.mechanisms.economies.stakes import counts_as_gain
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import MarketRules
 from marketgame.mechanisms.market_game.settle import settle
 
@@ -89,6 +90,7 @@ def certify_sampled_lie(
     coalition: Sequence[int],
     true_types: Sequence[int],
     reported_types: Sequence[int],
+    deadline: Deadline = NO_DEADLINE,
 ) -> SampledLieCertificate:
     """Return the certificate of a lie, its numbers computed by playing it.
 
@@ -98,9 +100,11 @@ def certify_sampled_lie(
         coalition: who lies, ascending.
         true_types: their types.
         reported_types: what they report.
+        deadline: by which it has to be known.
 
     Raises:
         ValueError: the contract does not exist under the rules.
+        DeadlinePassedError: time ran out.
     """
     draft = SampledLieCertificate(
         contract.economy,
@@ -113,13 +117,13 @@ def certify_sampled_lie(
         np.zeros(len(coalition)),
         0.0,
     )
-    first = _played(draft, contract)
+    first = _played(draft, contract, deadline)
     if first.total_gain <= 0:
         return first
     wanted = LEAST_DRAWS * MORE_DRAWS * (SURE * first.standard_error / first.total_gain) ** 2
     if wanted <= LEAST_DRAWS:
         return first
-    return _played(replace(first, draws=ceil(min(wanted, MOST_DRAWS))), contract)
+    return _played(replace(first, draws=ceil(min(wanted, MOST_DRAWS))), contract, deadline)
 
 
 def recomputed_sampled_lie(certificate: SampledLieCertificate) -> SampledLieCertificate:
@@ -173,7 +177,9 @@ def _contract(certificate: SampledLieCertificate) -> ContractOnDemand:
     return ContractOnDemand(sampled(economy, listing=listing), certificate.transfers)
 
 
-def _played(certificate: SampledLieCertificate, contract: ContractOnDemand) -> SampledLieCertificate:
+def _played(
+    certificate: SampledLieCertificate, contract: ContractOnDemand, deadline: Deadline = NO_DEADLINE
+) -> SampledLieCertificate:
     """Return the certificate with what is gained at the profiles that are drawn."""
     contract, members = contract.under(certificate.rules), list(certificate.coalition)
     prior = contract.economy.prior
@@ -183,11 +189,12 @@ def _played(certificate: SampledLieCertificate, contract: ContractOnDemand) -> S
     reported = true.copy()
     reported[:, members] = certificate.reported_types
     pieces = max(1, 2 * true.size * true.shape[1] // PAIRS_AT_ONCE)
-    gains = [
-        (_enjoyed(contract, certificate.rules, *each) - _enjoyed(contract, certificate.rules, each[0], each[0]))
-        for each in zip(np.array_split(true, pieces), np.array_split(reported, pieces), strict=True)
-        if len(each[0])
-    ]
+    gains = []
+    for types, told in zip(np.array_split(true, pieces), np.array_split(reported, pieces), strict=True):
+        deadline.check()
+        if len(types):
+            truth, lie = (_enjoyed(contract, certificate.rules, types, each) for each in (types, told))
+            gains.append(lie - truth)
     gained = np.concatenate(gains)[:, members]
     error = float(gained.sum(axis=1).std(ddof=1) / sqrt(len(gained)))
     return replace(certificate, gains=gained.mean(axis=0), standard_error=error)

@@ -16,6 +16,11 @@ from marketgame.mechanisms.certificates.plain.compensated import (
     everybody_is_compensated,
     nobody_has_another_type,
 )
+from marketgame.mechanisms.certificates.plain.everywhere import (
+    all_speak_in_turn,
+    nothing_gains_after_lies,
+    orders_gain_nothing,
+)
 from marketgame.mechanisms.certificates.plain.instance import Checked, Instance
 from marketgame.mechanisms.certificates.plain.staying import (
     deposits_are_made,
@@ -102,6 +107,27 @@ class Theorem(StrEnum):
         "docs/reports.md, Theorem 14",
         CONTRACT,
         everybody_is_compensated,
+    )
+    IN_TURN = (
+        "coalition-proof transfers, in turn",
+        "No coalition of any size gains by lies that it obeys: members lose what their lie costs all.",
+        "docs/reports.md, Theorem 14 by lot",
+        frozenset({"transfers"}),
+        all_speak_in_turn,
+    )
+    EVERYWHERE = (
+        "nothing to gain at any profile",
+        "After the truth no coalition gains: it ends every play with at most its wealth, or what its members hold.",
+        "docs/collusion.md, Theorems 2 and 8",
+        frozenset({"rules", "transfers"}),
+        orders_gain_nothing,
+    )
+    AFTER_LIES = (
+        "deposits, after any lie",
+        "No lie of any coalition gains, whatever its members do after it.",
+        "docs/collusion.md, Theorem 8 (c)",
+        frozenset({"rules", "transfers"}),
+        nothing_gains_after_lies,
     )
     DEPOSITS = (
         "deposits",

@@ -73,12 +73,12 @@ def search_joint_misreports(
 
     Returns:
         The check; none if types are correlated otherwise, so that what members know of outsiders is not drawn, or there
-        are more different players than can be searched.
+        are more different players than can be searched, or no time to begin.
     """
     if economy.prior.given((), ()) is None:
         return None
     search = _Search(economy, externalities)
-    if search.bundles > MOST_BUNDLES:
+    if search.bundles > MOST_BUNDLES or deadline.passed:
         return None
     lie = search.best(deadline)
     players = len(economy.players)
@@ -114,9 +114,14 @@ def joint_misreports_on_demand(
     known = check_joint_misreports_on_demand(contract, alone)
     if known is not None:
         return known
-    paying = contract.rule is TransferRule.NONE
-    externalities = None if paying else contract.sample.externalities
-    return search_joint_misreports(contract.economy, externalities, contract.stakes, deadline)
+    searched, rule = contract.sample.searched, contract.rule
+    if rule in searched:
+        return searched[rule]
+    externalities = None if rule is TransferRule.NONE else contract.sample.externalities
+    found = search_joint_misreports(contract.economy, externalities, contract.stakes, deadline)
+    if not deadline.passed:
+        searched[rule] = found
+    return found
 
 
 class _Search:

@@ -12,63 +12,86 @@ whoever was drawn in its place.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.report_tables import pooled
 from marketgame.mechanisms.contracts.sampled import SampledEconomy
 from marketgame.mechanisms.contracts.transfers import least_transfers
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.economies.price_range import PriceRange
-from marketgame.mechanisms.economies.profiles import players_alike
+from marketgame.mechanisms.economies.profiles import Profiles, players_alike
 
 
-def least_money_left(sample: SampledEconomy, rule: TransferRule) -> FloatArray | None:
-    """Return the least numeraire that each type may end with, ``(types of all players,)``; none if no bound is known.
+@dataclass(frozen=True, eq=False)
+class MoneyLeft:
+    """How much money a contract leaves to everybody at least.
 
-    Args:
-        sample: what stands for the profiles of the economy.
-        rule: which transfers a contract makes.
+    Attributes:
+        economy: the economy.
+        rule: which transfers the contract makes.
+        prices: between which every profile clears; none where that is not known.
+        profiles: that stand for all.
+        efficient: the efficient allocations there.
+        externalities: by which expected-externality transfers are computed, ``(types of all players,)``, numeraire;
+            none if there are others, or these are not known.
     """
-    owned = sample.economy.endowment_table[:, -1]
-    received = _least_received(sample, rule)
-    return None if received is None else np.asarray(owned + received)
 
+    economy: Economy
+    rule: TransferRule
+    prices: PriceRange | None
+    profiles: Profiles
+    efficient: EfficientAllocation
+    externalities: FloatArray | None = None
 
-def most_purchasing_power_taken(sample: SampledEconomy, rule: TransferRule) -> FloatArray | None:
-    """Return the most purchasing power that a contract may take from each type, likewise, numeraire; at least zero."""
-    if rule is TransferRule.NONE:
-        return np.zeros(len(sample.economy.endowment_table))
-    prices, received = sample.price_range, _least_received(sample, rule)
-    if prices is None or received is None:
-        return None
-    return np.maximum(prices.most_received - received, 0.0)
+    @classmethod
+    def of(cls, sample: SampledEconomy, rule: TransferRule) -> MoneyLeft:
+        """Return it of a contract that is worked out where reports occur."""
+        externalities = sample.externalities if rule is TransferRule.EXPECTED_EXTERNALITY else None
+        return cls(sample.economy, rule, sample.price_range, sample.profiles, sample.efficient, externalities)
 
+    @cached_property
+    def least(self) -> FloatArray | None:
+        """The least numeraire that each type may end with, ``(types of all players,)``; none if no bound is known."""
+        received = self._least_received
+        return None if received is None else np.asarray(self.economy.endowment_table[:, -1] + received)
 
-def _least_received(sample: SampledEconomy, rule: TransferRule) -> FloatArray | None:
-    """Return by how much the numeraire of each type changes at least, ``(types of all players,)``."""
-    if rule is TransferRule.EXPECTED_EXTERNALITY:
-        # These are a number for each type's report; the others' worst are taken together.
-        return least_transfers(sample.economy, sample.externalities)
-    prices = sample.price_range
-    if prices is None:
-        return None
-    if rule is TransferRule.NONE:
-        return -prices.most_paid
-    return _least_in_turn(sample, prices)
+    @cached_property
+    def most_taken(self) -> FloatArray | None:
+        """The most purchasing power that may be taken from each type, likewise, numeraire; at least zero."""
+        if self.rule is TransferRule.NONE:
+            return np.zeros(len(self.economy.endowment_table))
+        if self.prices is None or self._least_received is None:
+            return None
+        return np.maximum(self.prices.most_received - self._least_received, 0.0)
 
+    @cached_property
+    def _least_received(self) -> FloatArray | None:
+        """By how much the numeraire of each type changes at least, ``(types of all players,)``."""
+        if self.rule is TransferRule.EXPECTED_EXTERNALITY:
+            # These are a number for each type's report; the others' worst are taken together.
+            return None if self.externalities is None else least_transfers(self.economy, self.externalities)
+        if self.prices is None:
+            return None
+        return -self.prices.most_paid if self.rule is TransferRule.NONE else self._least_in_turn(self.prices)
 
-def _least_in_turn(sample: SampledEconomy, prices: PriceRange) -> FloatArray:
-    economy, turns = sample.economy, sample.in_turn.turns
-    alike, first = players_alike(economy), economy.first_rows
-    change = {int(player): prices.least_change(int(player)).min(axis=1) for player in np.unique(alike)}
-    increments = np.concatenate([change[int(player)] for player in alike])
-    constants = turns.expected_gains
-    if turns.draws is not None:
-        # Other draws shift all constants alike: by what welfare is at them.
-        constants = constants - constants.mean() + _least_welfare(economy, prices) / len(economy.players)
-    counts = np.diff(np.append(first, len(economy.endowment_table)))
-    return np.asarray(increments - prices.most_gained + np.repeat(constants, counts))
+    def _least_in_turn(self, prices: PriceRange) -> FloatArray:
+        economy = self.economy
+        alike, first = players_alike(economy), economy.first_rows
+        change = {int(player): prices.least_change(int(player)).min(axis=1) for player in np.unique(alike)}
+        increments = np.concatenate([change[int(player)] for player in alike])
+        gains = economy.gains_from_goods(self.profiles.types, self.efficient.bundles)
+        constants = pooled(self.profiles.weights @ gains, alike)
+        if not self.profiles.exact:
+            # What is drawn shifts all constants alike: by what welfare is there.
+            constants = constants - constants.mean() + _least_welfare(economy, prices) / len(economy.players)
+        counts = np.diff(np.append(first, len(economy.endowment_table)))
+        return np.asarray(increments - prices.most_gained + np.repeat(constants, counts))
 
 
 def _least_welfare(economy: Economy, prices: PriceRange) -> float:

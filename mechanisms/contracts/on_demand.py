@@ -31,7 +31,7 @@ from marketgame.mechanisms.contracts.grand_contract import GrandContract, Transf
 from marketgame.mechanisms.contracts.in_turn import refuse_turns
 from marketgame.mechanisms.contracts.incentives import IncentiveCheck, judged_incentives
 from marketgame.mechanisms.contracts.joint_misreports import JointMisreport, JointMisreportCheck
-from marketgame.mechanisms.contracts.money_left import least_money_left
+from marketgame.mechanisms.contracts.money_left import MoneyLeft
 from marketgame.mechanisms.contracts.sampled import SampledEconomy
 from marketgame.mechanisms.contracts.terms import DirectContract, OwnRecommendation, Posterior, Terms
 from marketgame.mechanisms.contracts.transfers import (
@@ -104,6 +104,8 @@ class ContractOnDemand(DirectContract):
 
     def _refuse_debt(self) -> None:
         economy = self.economy
+        if self.rule is TransferRule.COALITION_PROOF and self.money_suffices:
+            return
         if self.rule is TransferRule.NONE:
             profiles = self.sample.efficient.profiles
             held = economy.endowments(profiles)[..., -1] + walrasian_payments(economy, self.sample.efficient)
@@ -123,7 +125,7 @@ class ContractOnDemand(DirectContract):
     @cached_property
     def money_suffices(self) -> bool:
         """Whether it is proven that nobody ends with less than no numeraire, at any profile and whatever is drawn."""
-        least = least_money_left(self.sample, self.rule)
+        least = MoneyLeft.of(self.sample, self.rule).least
         return least is not None and bool((least >= 0).all())
 
     @cached_property

@@ -7,14 +7,16 @@ lies; a first look says how many these are. Work has a limit, and the standard e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import ceil
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
+from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.in_turn import InTurn, in_turn
+from marketgame.mechanisms.contracts.joint_misreports import JointMisreportCheck
 from marketgame.mechanisms.contracts.report_tables import ReportTables, pooled, report_tables
 from marketgame.mechanisms.economies.beliefs import Draws
 from marketgame.mechanisms.economies.economy import Economy
@@ -53,12 +55,17 @@ class SampledEconomy:
         profiles: counted or drawn.
         efficient: the efficient allocation at each.
         reports: what reports lead to; none where time ran out before that was known.
+        cut: whether more would have been drawn if there had been time.
+        searched: what was found of joint lies by searches that had time enough, by the transfers: no rule of the market
+            matters to them.
     """
 
     economy: Economy
     profiles: Profiles
     efficient: EfficientAllocation
     reports: Reports | None
+    cut: bool = False
+    searched: dict[TransferRule, JointMisreportCheck | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def tables(self) -> ReportTables:
@@ -135,31 +142,58 @@ def sampled(economy: Economy, deadline: Deadline = NO_DEADLINE, listing: Listing
     """
     listing = listing_of(economy) if listing is None else listing
     if listing is not Listing.DRAWN:
-        profiles = exact_profiles(economy, listing)
+        profiles, efficient = standing_for_all(economy, listing)
         tables = report_tables(economy, listing)
-        efficient = efficient_allocation(economy, profiles.types)
         return SampledEconomy(economy, profiles, efficient, Reports(tables, tables.externalities()))
     left = deadline.left
-    prior, players = economy.prior, len(economy.players)
-    most = max(FIRST_DRAWS // 8, MOST_BUNDLES // players)
-    # The first draws are the same, however many there are.
-    draws = prior.draws(seeded(), most)
+    draws = _draws(economy)
+    profiles, efficient, enough = _looked_at(economy, draws, deadline)
+    # What is to follow takes about as long as what came before, reports left out.
+    by = deadline if left == np.inf else Deadline.after(max(2 * deadline.left - left, 0.0))
+    known, whole = _tables(economy, draws, by)
+    if known is None:
+        return SampledEconomy(economy, profiles, efficient, None, cut=True)
+    gains = economy.gains_from_goods(profiles.types, efficient.bundles)
+    others_gain = (gains.sum(axis=1, keepdims=True) - gains).mean(axis=0)
+    externalities = known.externalities(pooled(others_gain, known.alike))
+    return SampledEconomy(economy, profiles, efficient, Reports(known, externalities), cut=not (enough and whole))
+
+
+def standing_for_all(economy: Economy, listing: Listing | None = None) -> tuple[Profiles, EfficientAllocation]:
+    """Return what stands for the profiles of an economy, as `sampled` does, and not what reports lead to."""
+    listing = listing_of(economy) if listing is None else listing
+    if listing is Listing.DRAWN:
+        profiles, efficient, _ = _looked_at(economy, _draws(economy), NO_DEADLINE)
+        return profiles, efficient
+    profiles = exact_profiles(economy, listing)
+    return profiles, efficient_allocation(economy, profiles.types)
+
+
+def _draws(economy: Economy) -> Draws:
+    """Return as many draws as there may be; the first are the same, however many there are."""
+    return economy.prior.draws(seeded(), max(FIRST_DRAWS // 8, MOST_BUNDLES // len(economy.players)))
+
+
+def _looked_at(economy: Economy, draws: Draws, deadline: Deadline) -> tuple[Profiles, EfficientAllocation, bool]:
+    """Return as many of the draws as are wanted, and there is time for, and whether these are as many as are wanted."""
+    left, most = deadline.left, len(draws.profiles)
     first = min(FIRST_DRAWS, most)
     profiles, efficient = _solved(economy, draws, first)
     gains = economy.gains_from_goods(profiles.types, efficient.bundles).sum(axis=1)
     error = standard_error(profiles.weights, gains)
     wanted = _wanted(first, error, PRECISION * abs(float(gains.mean())), most)
-    if wanted > first:
-        profiles, efficient = _solved(economy, draws, wanted)
-    # What is to follow takes about as long as what came before, reports left out.
-    by = deadline if left == np.inf else Deadline.after(max(2 * deadline.left - left, 0.0))
-    known = _tables(economy, draws, by)
-    if known is None:
-        return SampledEconomy(economy, profiles, efficient, None)
-    gains = economy.gains_from_goods(profiles.types, efficient.bundles)
-    others_gain = (gains.sum(axis=1, keepdims=True) - gains).mean(axis=0)
-    externalities = known.externalities(pooled(others_gain, known.alike))
-    return SampledEconomy(economy, profiles, efficient, Reports(known, externalities))
+    timed = _in_time(first, wanted, left, deadline)
+    if timed > first:
+        profiles, efficient = _solved(economy, draws, timed)
+    return profiles, efficient, timed == wanted
+
+
+def _in_time(done: int, wanted: int, before: float, deadline: Deadline) -> int:
+    """Return how many of the draws wanted there is time for, given how many were done since when; those at least."""
+    took = before - deadline.left
+    if before == np.inf or took <= 0:
+        return wanted
+    return max(done, min(wanted, int(done * deadline.left / took)))
 
 
 def _solved(economy: Economy, draws: Draws, count: int) -> tuple[Profiles, EfficientAllocation]:
@@ -167,8 +201,8 @@ def _solved(economy: Economy, draws: Draws, count: int) -> tuple[Profiles, Effic
     return profiles, efficient_allocation(economy, profiles.types)
 
 
-def _tables(economy: Economy, draws: Draws, deadline: Deadline) -> ReportTables | None:
-    """Return the tables of reports from as many of the draws as their standard errors ask for, and as there is time."""
+def _tables(economy: Economy, draws: Draws, deadline: Deadline) -> tuple[ReportTables | None, bool]:
+    """Return the tables of reports from as many draws as their standard errors ask for, and whether there was time."""
     reports = sum(economy.prior.type_counts[int(player)] - 1 for player in np.unique(players_alike(economy)))
     most = min(
         max(LEAST_OTHERS, MOST_BUNDLES_OF_LIARS // (len(economy.players) * max(reports, 1))), len(draws.profiles)
@@ -177,17 +211,19 @@ def _tables(economy: Economy, draws: Draws, deadline: Deadline) -> ReportTables 
     left = deadline.left
     try:
         tables = report_tables(economy, _first(draws, first), deadline)
-        took = left - deadline.left
         wanted = _wanted(first, largest_relative_error(tables), PRECISION_OF_LIES, most)
-        if took > 0 and deadline.left < np.inf:
-            wanted = min(wanted, int(first * deadline.left / took))
-        return tables if wanted <= first else report_tables(economy, _first(draws, wanted))
+        timed = _in_time(first, wanted, left, deadline)
+        if timed <= first:
+            return tables, timed == wanted
     except DeadlinePassedError:
-        pass
+        try:
+            return report_tables(economy, _first(draws, min(LEAST_OTHERS, most)), deadline), False
+        except DeadlinePassedError:
+            return None, False
     try:
-        return report_tables(economy, _first(draws, min(LEAST_OTHERS, most)), deadline)
+        return report_tables(economy, _first(draws, timed), deadline), timed == wanted
     except DeadlinePassedError:
-        return None
+        return tables, False
 
 
 def largest_relative_error(tables: ReportTables) -> float:

@@ -16,6 +16,7 @@ from marketgame.mechanisms.contracts.terms import DirectContract
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.incentive_efficiency.search import Participation
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 from marketgame.mechanisms.market_game.rules import Coverage
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 from marketgame.simulation.scenario.streams import random_stream
@@ -28,10 +29,15 @@ BYTES_OF_SAMPLES = 1 << 28
 _samples: Memory[str, SampledEconomy] = Memory(BYTES_OF_SAMPLES, lambda _, sample: sample.nbytes)
 
 
-def established_contract(scenario: MarketScenario) -> DirectContract:
+def established_contract(scenario: MarketScenario, deadline: Deadline = NO_DEADLINE) -> DirectContract:
     """Return the contract in force.
 
+    Args:
+        scenario: the scenario.
+        deadline: after which no more profiles are drawn, where these are too many to list.
+
     Raises:
+        DeadlinePassedError: time ran out before enough was known of such profiles.
         ValueError: the transfers asked for do not exist for this economy, or leave a player in debt, or not everybody
             takes part who is to.
     """
@@ -41,15 +47,17 @@ def established_contract(scenario: MarketScenario) -> DirectContract:
     if obstacle := scenario.economy.prior.obstacle:
         if willing:
             raise ValueError(f"{obstacle}, which fixed payments for everybody's consent would need")
-        return ContractOnDemand(_sample(scenario.economy), scenario.transfers).under(scenario.rules)
+        return ContractOnDemand(sample_of(scenario.economy, deadline), scenario.transfers).under(scenario.rules)
     contract = contract_with_transfers(scenario.economy, scenario.transfers, scenario.rules)
     return (with_consent(contract) if willing else contract).under(scenario.rules)
 
 
-def _sample(economy: Economy) -> SampledEconomy:
-    """Return what stands for the profiles of an economy, which all scenarios with the same economy share."""
+def sample_of(economy: Economy, deadline: Deadline = NO_DEADLINE) -> SampledEconomy:
+    """Return what stands for the profiles of an economy; all who have time enough for all of it share it."""
     key = content_key(economy)
-    return sampled(economy) if key is None else _samples.answer(key, lambda: sampled(economy))
+    if key is None:
+        return sampled(economy, deadline)
+    return _samples.answer(key, lambda: sampled(economy, deadline), keep=lambda sample: not sample.cut)
 
 
 def refuse_uncovered_transfers(common: CommonKnowledge, behaviours: tuple[tuple[Behaviour, ...], ...]) -> None:

@@ -18,9 +18,12 @@ from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
+from marketgame.mechanisms.contracts.sampled import standing_for_all
 from marketgame.mechanisms.contracts.stated import StatedRecommendations
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation
 from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.profiles import Profiles
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.market_game.rules import MarketRules
 
@@ -45,6 +48,7 @@ class Instance:
         prices: of that contract, ``(P, L)``, numeraire per unit; those of `efficient_allocation` if none are given.
         stated: what it recommends instead of efficient allocations at their prices, if something is stated.
         severance: what whoever leaves is promised at every profile of reports, ``(P, N)``, numeraire; none if nothing.
+        known: what stands for profiles too many to list, if that was derived before; it is part of no certificate.
 
     Raises:
         ValueError: shapes disagree, or severance is negative.
@@ -58,6 +62,7 @@ class Instance:
     prices: FloatArray | None = None
     stated: StatedRecommendations | None = None
     severance: FloatArray | None = None
+    known: tuple[Profiles, EfficientAllocation] | None = None
 
     def __post_init__(self) -> None:
         players = len(self.economy.players)
@@ -76,12 +81,28 @@ class Instance:
     @property
     def parts(self) -> frozenset[str]:
         """What there is besides the economy, by the names of the fields."""
-        names = (each.name for each in fields(self) if each.name != "economy")
+        names = (each.name for each in fields(self) if each.name not in {"economy", "known"})
         return frozenset(name for name in names if getattr(self, name) is not None)
 
     def only(self, about: Set[str]) -> Instance:
         """Return the same without the parts that are not about something, by the names of the fields."""
-        return Instance(self.economy, **{name: getattr(self, name) for name in self.parts & about})
+        return Instance(self.economy, known=self.known, **{name: getattr(self, name) for name in self.parts & about})
+
+    @cached_property
+    def standing_for_all(self) -> tuple[Profiles, EfficientAllocation]:
+        """What stands for profiles that are too many to list, and what is efficient there."""
+        return standing_for_all(self.economy) if self.known is None else self.known
+
+    @cached_property
+    def transfers_given(self) -> TransferRule:
+        """Which transfers a contract has that is worked out where reports occur.
+
+        Raises:
+            MissingPartError: it is not said.
+        """
+        if self.transfers is None:
+            raise MissingPartError("transfers are missing, of which the theorem speaks")
+        return self.transfers
 
     @cached_property
     def rules_given(self) -> MarketRules:

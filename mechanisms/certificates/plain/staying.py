@@ -29,8 +29,8 @@ from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, surplus
 from marketgame.mechanisms.certificates.plain.instance import NO_GAIN, Checked, Instance, within
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
-from marketgame.mechanisms.contracts.sampled import sampled
-from marketgame.mechanisms.economies.efficiency import efficient_allocation
+from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.efficiency import EfficientAllocation, efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
 from marketgame.mechanisms.economies.stakes import stakes_by_profile, stakes_of_play
 from marketgame.mechanisms.economies.walras import at_payable_prices
@@ -76,7 +76,7 @@ def everybody_pays_the_price(instance: Instance, deadline: Deadline) -> Iterator
             most = UNLIMITED if best is None else wealth + best
             amounts.append((most - place.stays[player], place.stakes[player]))
     found = f"of each of {len(economy.players)} players at each of {count} profiles"
-    yield within("nobody would gain by trading at the contract's prices", found, amounts)
+    return within("nobody would gain by trading at the contract's prices", found, amounts)
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,22 @@ def _by_definition(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
     yield _nothing_promised(instance)
     if not at_price:
         return
-    sample = sampled(economy)
-    looked_at = np.arange(min(LOOKED_AT, len(sample.efficient.profiles)))
-    efficient = at_payable_prices(economy, sample.efficient.at(looked_at))
+    efficient = looked_at(instance)
+    yield nobody_would_trade(economy, at_payable_prices(economy, efficient), deadline)
+
+
+def looked_at(instance: Instance) -> EfficientAllocation:
+    """Return efficient allocations at some of the profiles that stand for all."""
+    _, efficient = instance.standing_for_all
+    return efficient.at(np.arange(min(LOOKED_AT, len(efficient.profiles))))
+
+
+def nobody_would_trade(economy: Economy, efficient: EfficientAllocation, deadline: Deadline) -> Checked:
+    """Return whether nobody would gain by trading at the prices of efficient allocations, in rational numbers.
+
+    Raises:
+        DeadlinePassedError: time ran out.
+    """
     stakes, amounts = stakes_of_play(economy, efficient), list[tuple[Fraction, Fraction]]()
     for number, profile in enumerate(efficient.profiles.tolist()):
         deadline.check()
@@ -163,7 +176,7 @@ def _by_definition(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
             worth = valuation.exact_value(held) - sum((p * q for p, q in zip(price, held, strict=False)), NOTHING)
             amounts.append((UNLIMITED if best is None else best - worth, Fraction(float(stakes[number, player]))))
     found = f"of each of {len(economy.players)} players at {len(efficient.profiles)} profiles that were looked at"
-    yield within("nobody would gain by trading at the contract's prices", found, amounts)
+    return within("nobody would gain by trading at the contract's prices", found, amounts)
 
 
 def staying_is_worth_more(instance: Instance, deadline: Deadline) -> Iterator[Checked]:

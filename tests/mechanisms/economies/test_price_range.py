@@ -7,7 +7,7 @@ import pytest
 
 from marketgame.mechanisms.contracts.grand_contract import TransferRule, walrasian_payments
 from marketgame.mechanisms.contracts.in_turn import DrawnTurns
-from marketgame.mechanisms.contracts.money_left import least_money_left, most_purchasing_power_taken
+from marketgame.mechanisms.contracts.money_left import MoneyLeft
 from marketgame.mechanisms.contracts.on_demand import ContractOnDemand
 from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.economies.economy import Economy
@@ -78,7 +78,8 @@ def test_nobody_is_left_with_less_money_than_is_said_at_any_profile_and_whatever
     left = np.zeros(0)
     for rule in (TransferRule.NONE, TransferRule.EXPECTED_EXTERNALITY, TransferRule.COALITION_PROOF):
         contract = ContractOnDemand(sample, rule)
-        least, taken = least_money_left(sample, rule), most_purchasing_power_taken(sample, rule)
+        known = MoneyLeft.of(sample, rule)
+        least, taken = known.least, known.most_taken
         assert least is not None
         assert taken is not None
         terms, rows = contract.terms(economy.profiles), economy.rows(economy.profiles)
