@@ -38,6 +38,8 @@ USUAL_SECONDS = 240.0
 SECONDS_TO_DRAW = 2.0
 SHARE_TO_DRAW = 0.05
 
+# What is played, the cheaper first.
+PLAYED = (Inquiry.CARELESS, Inquiry.LEARNING)
 # What a file may be.
 KINDS = ("scenario", "market-economy", "contract")
 
@@ -138,6 +140,9 @@ def asked_of(  # noqa: PLR0913 -- one parameter for each option of the command l
     )
     questions = {*questions_named(ask, "ask")}
     inquiries = tuple(one for one in Inquiry if one is Inquiry.WELFARE or questions & {*one.questions})
+    if scenario.economy.prior.obstacle:
+        # Theorems answer at once of traders too many to list, who take longest to play.
+        inquiries = tuple(sorted(inquiries, key=lambda one: PLAYED.index(one) + 1 if one in PLAYED else 0))
     return Asked(scenario, (Benchmarks(), *institutions), inquiries)
 
 

@@ -62,9 +62,10 @@ def orders_gain_nothing(instance: Instance, deadline: Deadline) -> Iterator[Chec
     """
     economy, rules, rule = instance.economy, instance.rules_given, instance.transfers_given
     reason = reason_by_member(rules)
-    yield Checked("rules", THEOREMS.get(reason, "others"), reason is not None)
     if reason is None:
+        yield Checked("rules", "others", holds=False)
         return
+    yield Checked("rules", THEOREMS[reason], holds=True)
     if reason is BoundReason.WEALTH:
         yield Checked("what is withheld", rules.withholding.value, rules.withholding is Withholding.WASTED)
     yield _money(instance)

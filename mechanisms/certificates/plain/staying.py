@@ -76,7 +76,7 @@ def everybody_pays_the_price(instance: Instance, deadline: Deadline) -> Iterator
             most = UNLIMITED if best is None else wealth + best
             amounts.append((most - place.stays[player], place.stakes[player]))
     found = f"of each of {len(economy.players)} players at each of {count} profiles"
-    return within("nobody would gain by trading at the contract's prices", found, amounts)
+    yield within("nobody would gain by trading at the contract's prices", found, amounts)
 
 
 @dataclass(frozen=True)
