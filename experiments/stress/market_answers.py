@@ -81,7 +81,7 @@ def with_least_severance(scenario: MarketScenario, deadline: Deadline) -> Market
         ValueError: no severance whatever keeps them, or none is known that does.
         DeadlinePassedError: time ran out.
     """
-    contract = _contract(scenario)
+    contract = _contract(scenario, deadline)
     if isinstance(contract, ContractOnDemand):
         raise ValueError(f"{scenario.economy.prior.obstacle}, so that the least severance is not known")  # noqa: TRY004
     subject = _subject(scenario, None)
