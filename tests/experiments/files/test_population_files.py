@@ -155,4 +155,4 @@ def test_the_files_on_the_page_about_populations_are_taken(marketgame: Call, tmp
     axes = "\n".join([seeds, *others])
     written(tmp_path, f'kind = "sweep"\nscenario = "crowd.toml"\nseeds = 1\n[axes]\n{axes}\n', "sweep.toml")
     answer = marketgame("validate", *(tmp_path / name for name in (*files, "sweep.toml")))
-    assert (set(files), answer.code, answer.err) == ({"traders.toml", "crowd.toml"}, 0, "")
+    assert (set(files), answer.code, answer.err) == ({"traders.toml", "farms.toml", "crowd.toml"}, 0, "")
