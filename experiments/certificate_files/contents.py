@@ -431,6 +431,7 @@ CERTIFICATES = (
             Key("holdings", default=None),
             Key("last", default=None),
             "gains",
+            Key("temptation", default=None),
         ),
         (CERTIFIES, "compared-market"),
     ),

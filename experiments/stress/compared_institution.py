@@ -25,6 +25,7 @@ from marketgame.mechanisms.certificates.compared_market import ComparedMarketCer
 from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
+from marketgame.mechanisms.comparison_markets.kept_agreements import best_kept_agreement, can_be_searched
 from marketgame.mechanisms.comparison_markets.lies import MOST_LIES, ComparedLie, ReportedMarket, sampled_lies
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviation, ToldPosts
@@ -295,9 +296,16 @@ def _coalitions(subject: _Subject, known: Known, deadline: Deadline) -> dict[Que
     alone = known.get(Question.ONE)
     if alone is not None and alone.verdict is Verdict.REFUTED:
         return {Question.CONSISTENT: alone, Question.ANY: alone}
-    opened = Ruling(Verdict.NOT_REFUTED, "agreements that their parts keep are not searched")
     if subject.market is ComparedMarket.CALL:
+        opened = Ruling(Verdict.NOT_REFUTED, "agreements that their parts keep are not searched")
+        lied = known.get(Question.LIARS)
+        if lied is not None and lied.verdict is Verdict.REFUTED:
+            # What is reported to the call market are schedules: who gains by lying together gains by sending them.
+            return {Question.CONSISTENT: opened, Question.ANY: lied}
         return {Question.CONSISTENT: opened, Question.ANY: Ruling(Verdict.NOT_REFUTED, "joint schedules: not searched")}
+    opened = _kept_agreement(subject, deadline)
+    if opened.verdict is Verdict.REFUTED:
+        return {Question.CONSISTENT: opened, Question.ANY: opened}
     found = best_pair(subject.economy, subject.market, deadline, WORTH_FINDING * subject.scale)
     if found is None or not subject.counts(found.gain, found.coalition, found.types):
         none = Ruling(Verdict.NOT_REFUTED, "none found among pairs", cut=deadline.passed)
@@ -307,6 +315,25 @@ def _coalitions(subject: _Subject, known: Known, deadline: Deadline) -> dict[Que
         subject.economy, subject.market, found.coalition, types, (found.bids, found.offers)
     )
     return {Question.CONSISTENT: opened, Question.ANY: subject.refuted("messages of two", certificate, found.gain)}
+
+
+def _kept_agreement(subject: _Subject, deadline: Deadline) -> Ruling:
+    """Return whether two players agree at trading posts on what neither breaks alone."""
+    if not can_be_searched(subject.economy):
+        return Ruling(Verdict.NOT_REFUTED, "agreements that their parts keep are only searched where types are known")
+    found = best_kept_agreement(subject.economy, subject.market, deadline, WORTH_FINDING * subject.scale)
+    if found is not None and subject.counts(found.gain, found.coalition, found.types):
+        types, sent = (found.types, found.types), (found.bids, found.offers)
+        certificate = certify_compared_market(
+            subject.economy, subject.market, found.coalition, types, sent, kept_by_both=True
+        )
+        tempted = np.array(np.inf if certificate.temptation is None else certificate.temptation)
+        stakes = subject.stakes[subject.economy.first_rows[list(found.coalition)] + np.array(found.types)]
+        if not counts_as_gain(tempted, stakes.min()):
+            return subject.refuted("kept messages of two", certificate, found.gain)
+    if subject.market is ComparedMarket.ALL_OFFERED and subject.economy.valuations.separable:
+        return Ruling(Verdict.NOT_REFUTED, "none without a lot is kept; lots are not searched", cut=deadline.passed)
+    return Ruling(Verdict.NOT_REFUTED, "none kept by both found among pairs", cut=deadline.passed)
 
 
 def _together(known: Known) -> Ruling:

@@ -14,14 +14,20 @@ Source: :mod:`marketgame.mechanisms.comparison_markets`, with its sources.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray, finite_array, read_only
-from marketgame.mechanisms.certificates.plain.compared import CONTENT_TOLERANCE, kept, missed_at, settled_posts
+from marketgame.mechanisms.certificates.plain.compared import (
+    CONTENT_TOLERANCE,
+    kept,
+    missed_at,
+    most_by_other_messages,
+    settled_posts,
+)
 from marketgame.mechanisms.certificates.verification import (
     NUMBER_TOLERANCE,
     Verification,
@@ -37,6 +43,7 @@ from marketgame.mechanisms.comparison_markets.call_market import (
     clear_reports,
 )
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, told_messages
+from marketgame.mechanisms.comparison_markets.post_replies import PostMessages
 from marketgame.mechanisms.comparison_markets.residual_supply import Steps
 from marketgame.mechanisms.comparison_markets.trading_posts import OWNED_TOLERANCE, Offering, OneSided
 from marketgame.mechanisms.economies.economy import Economy
@@ -63,6 +70,8 @@ class ComparedMarketCertificate:
         holdings: wanted up to each, ``(G, J)``, units.
         last: wanted above them, ``(G,)``, units.
         gains: what the members expect to gain, ``(S,)``, numeraire.
+        temptation: of two members who keep what they agreed on: what either gains at most by sending anything else
+            while the other keeps to it, numeraire; none of others.
 
     Raises:
         ValueError: members or types do not exist, shapes disagree, or messages do not go with the market.
@@ -79,12 +88,17 @@ class ComparedMarketCertificate:
     holdings: FloatArray | None
     last: FloatArray | None
     gains: FloatArray
+    temptation: float | None = None
 
     def __post_init__(self) -> None:
         require_members(self.economy, self.coalition, true_types=self.true_types, reported_types=self.reported_types)
         if self.economy.prior.obstacle:
             raise ValueError(f"types cannot be listed: {self.economy.prior.obstacle}")
         self._refuse_messages_for_another_market()
+        if self.temptation is not None and (
+            self.bids is None or len(self.coalition) != 2 or self.economy.prior.size > 1
+        ):
+            raise ValueError("temptation is of two members of known types, who send messages to trading posts")
         goods, members = len(self.economy.goods) - 1, len(self.coalition)
         shapes: dict[str, tuple[int | None, ...]] = {
             "bids": (len(_draws(self)), members, goods),
@@ -124,6 +138,8 @@ def certify_compared_market(
     coalition: Sequence[int],
     types: tuple[Sequence[int], Sequence[int]],
     sent: tuple[FloatArray, FloatArray] | Steps | None = None,
+    *,
+    kept_by_both: bool = False,
 ) -> ComparedMarketCertificate:
     """Return the certificate of a deviation, its numbers computed by playing it.
 
@@ -133,6 +149,7 @@ def certify_compared_market(
         coalition: who deviates, ascending.
         types: the members' true types, and what they report.
         sent: bids and offers ``(K, S, G)`` by draw, or one member's schedule; what they are told to send without it.
+        kept_by_both: whether it claims of two members that neither would break what they agreed on.
 
     Raises:
         ValueError: the play is not admitted.
@@ -153,6 +170,7 @@ def certify_compared_market(
         None if steps is None else steps.holdings,
         None if steps is None else steps.last,
         np.zeros(len(coalition)),
+        0.0 if kept_by_both else None,
     )
     return recomputed_compared_market(draft)
 
@@ -164,7 +182,9 @@ def recomputed_compared_market(certificate: ComparedMarketCertificate) -> Compar
         ValueError: the play is not admitted.
         UnansweredError: it is not known what is to be sent, or the market does not clear.
     """
-    return replace(certificate, gains=np.array([float(gain) for gain in _Played(certificate).gains]))
+    played = _Played(certificate)
+    tempted = None if certificate.temptation is None else played.temptation()
+    return replace(certificate, gains=np.array([float(gain) for gain in played.gains]), temptation=tempted)
 
 
 def verify_compared_market(certificate: ComparedMarketCertificate) -> Verification:
@@ -185,8 +205,24 @@ def verify_compared_market(certificate: ComparedMarketCertificate) -> Verificati
                 bool(counts_as_gain(np.array(total), np.array(stakes.sum()))),
                 f"the deviation gains {total:.6g}; it must gain something",
             ),
+            *_kept_by_both(certificate, played, stakes),
         )
     )
+
+
+def _kept_by_both(
+    certificate: ComparedMarketCertificate, played: _Played, stakes: FloatArray
+) -> Iterator[Verification]:
+    """Yield what is wrong with the claim, if it is made, that neither of two members breaks what they agreed on."""
+    if certificate.temptation is None:
+        return
+    tempted = played.temptation()
+    yield compared("temptation", certificate.temptation, tempted, stakes.min())
+    yield required(
+        not counts_as_gain(np.array(tempted), np.array(stakes.min())),
+        f"a member may gain {tempted:.6g} by breaking what was agreed on",
+    )
+    yield required(min(played.gains) >= 0, f"a member loses {-float(min(played.gains)):.6g}")
 
 
 class _Played:
@@ -196,12 +232,14 @@ class _Played:
         gains: of the members, numeraire.
         stakes: of every type, ``(types of all players,)``, numeraire.
         doubts: what keeps it from proving anything.
+        sent: to trading posts by everybody, ``(K, N, G)``; none in the call market.
     """
 
     def __init__(self, certificate: ComparedMarketCertificate) -> None:
         self.certificate, economy = certificate, certificate.economy
         self.stakes = stakes_by_type(economy, efficient_allocation(economy))
         self.doubts: list[str] = []
+        self.sent: PostMessages | None = None
         draws = _draws(certificate)
         self.true = economy.profiles[draws]
         self.reports = self.true.copy()
@@ -226,7 +264,8 @@ class _Played:
         assert rules.one_sided is OneSided.RETURNED
         economy, members = certificate.economy, list(certificate.coalition)
         first = told_messages(economy, certificate.market, self.true)
-        told = told_messages(economy, certificate.market, self.reports)
+        honest = certificate.true_types == certificate.reported_types
+        told = first if honest else told_messages(economy, certificate.market, self.reports)
         bids, offers = told.bids.copy(), told.offers.copy()
         if certificate.bids is not None and certificate.offers is not None:
             bids[:, members], offers[:, members] = certificate.bids, certificate.offers
@@ -235,10 +274,24 @@ class _Played:
             sent = [(bids[k][members].tolist(), offers[k][members].tolist()) for k in range(len(bids))]
             if any(a == b and sent[i] != sent[j] for i, a in enumerate(heard) for j, b in enumerate(heard[:i])):
                 self.doubts.append("members send different messages in draws that they cannot tell apart")
+        self.sent = PostMessages(bids, offers)
         return (
             [self._enjoyed(k, settled_posts(first.bids[k], first.offers[k])) for k in range(len(bids))],
             [self._enjoyed(k, settled_posts(bids[k], offers[k])) for k in range(len(bids))],
         )
+
+    def temptation(self) -> float:
+        """Return what a member of known type gains at most by breaking what was agreed on, numeraire."""
+        certificate, rules = self.certificate, self.certificate.market.post_rules
+        if rules is None or self.sent is None:
+            raise ValueError("nothing was agreed on that could be kept at trading posts")
+        bids, offers, found = self.sent.bids[0], self.sent.offers[0], 0.0
+        for member, kind in zip(certificate.coalition, certificate.true_types, strict=True):
+            own = certificate.economy.players[member].types[kind]
+            everything = rules.offering is Offering.EVERYTHING
+            most = most_by_other_messages(own.valuation, exact(own.endowment), bids, offers, member, everything)
+            found = max(found, np.inf if most is None else float(most))
+        return found
 
     def _refuse_unowned(self, bids: FloatArray, offers: FloatArray, offering: Offering) -> None:
         certificate = self.certificate

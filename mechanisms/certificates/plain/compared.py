@@ -256,3 +256,40 @@ def missed_at(
             (float(above) - float(cost)) * room, (float(cost) - kept) * float(quantity) if quantity > 0 else 0, 0
         )
     return total
+
+
+def most_by_other_messages(
+    valuation: Valuation, owned: Sequence[Fraction], bids: FloatArray, offers: FloatArray, player: int, everything: bool
+) -> Fraction | None:
+    r"""Return what a player gains at most at trading posts by sending anything else, the others' messages being known.
+
+    Against bids B and offers Q of the others its utility :math:`v(\omega + z) - \sum_h B_h z_h / (Q_h - z_h)` is
+    concave in the net trades z, however it splits them into bids and offers. So it exceeds that of what is sent by no
+    more than its slope there, times how far trades may go: to all that is owned, and to what money buys of one good.
+
+    Args:
+        valuation: the player's.
+        owned: by it, ``(L)``, units.
+        bids: of everybody, ``(N, G)``, numeraire.
+        offers: likewise, units.
+        player: who it is.
+        everything: whether all that is owned must be offered.
+
+    Returns:
+        The bound, numeraire; none where others are on one side of a post only, or a slope is infinite.
+    """
+    net = settled_posts(bids, offers)[player]
+    held = [own + trade for own, trade in zip(owned, net[:-1], strict=False)]
+    at, gradient = valuation.exact_tangent(held)
+    found = at - valuation.exact_value(kept(valuation, held))
+    for good, (own, trade, marginal) in enumerate(zip(owned, net[:-1], gradient, strict=False)):
+        others = [row for row in range(len(bids)) if row != player]
+        bid, offered = (sum(exact(sent[others, good]), NOTHING) for sent in (bids, offers))
+        if bid == 0 and offered == 0:
+            continue
+        if bid == 0 or offered == 0 or marginal is None:
+            return None
+        slope = marginal - bid * offered / (offered - trade) ** 2
+        most = (owned[-1] * offered - (bid * own if everything else NOTHING)) / (owned[-1] + bid)
+        found += max(slope * (most - trade), -slope * (trade + own), NOTHING)
+    return found

@@ -213,3 +213,18 @@ def test_welfare_of_learners_who_obey_is_what_is_promised_whatever_types_are_dra
     learned = found.welfare[Measure.LEARNED]
     assert [learned.value, learned.low, learned.high] == pytest.approx([best] * 3)
     assert found.rulings[Question.LEARNING].verdict is Verdict.SAMPLED
+
+
+def test_the_equilibrium_at_posts_is_broken_by_an_agreement_that_its_members_keep(tmp_path: Path) -> None:
+    """Nobody gains alone; two who thicken the post do, and neither would send anything else: a proof that replays."""
+    found = answers("three-traders", ComparedMarket.EQUILIBRIUM).rulings
+    assert found[Question.ONE].verdict is Verdict.PROVEN
+    kept = found[Question.CONSISTENT]
+    assert (kept.verdict, kept.because) == (Verdict.REFUTED, "kept messages of two")
+    assert found[Question.ANY] is kept
+    assert kept.evidence is not None
+    path = tmp_path / "kept.json"
+    path.write_text(kept.evidence.text, encoding="utf-8")
+    assert replayed(load_certificate(path)).confirmed
+    everything = answers("three-traders", ComparedMarket.ALL_OFFERED).rulings[Question.CONSISTENT]
+    assert (everything.verdict, "without a lot" in everything.because) == (Verdict.NOT_REFUTED, True)

@@ -15,16 +15,19 @@ from marketgame.experiments.certificate_files.replay import replayed
 from marketgame.mechanisms.certificates.compared_market import (
     ComparedMarketCertificate,
     certify_compared_market,
+    recomputed_compared_market,
     verify_compared_market,
 )
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
+from marketgame.mechanisms.comparison_markets.kept_agreements import best_kept_agreement
 from marketgame.mechanisms.comparison_markets.lies import ReportedMarket
 from marketgame.mechanisms.comparison_markets.post_deviations import ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import best_schedule
 from marketgame.mechanisms.economies.economy import Economy
-from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
-KINDS = ("schedule", "lie", "messages", "lie and messages")
+KINDS = ("schedule", "lie", "messages", "lie and messages", "kept by both")
 
 
 @cache
@@ -46,6 +49,13 @@ def certificate(kind: str) -> ComparedMarketCertificate:
             lie = max(lies, key=lambda one: one.gain)
             types = (lie.true_types, lie.reported_types)
             return certify_compared_market(economy(), ComparedMarket.CALL, lie.coalition, types)
+        case "kept by both":
+            market, known = ComparedMarket.EQUILIBRIUM, three_traders()
+            agreed = best_kept_agreement(known, market, NO_DEADLINE)
+            assert agreed is not None
+            types = (agreed.types, agreed.types)
+            messages = (agreed.bids, agreed.offers)
+            return certify_compared_market(known, market, agreed.coalition, types, messages, kept_by_both=True)
         case _:
             market = ComparedMarket.PRICE_TAKERS if kind == "messages" else ComparedMarket.ALL_OFFERED
             replies = ToldPosts.of(economy(), market).replies(0, lies=kind != "messages")
@@ -68,6 +78,28 @@ def test_what_is_found_is_confirmed_from_its_file(kind: str, tmp_path: Path) -> 
 def test_a_changed_gain_is_refused(kind: str) -> None:
     found = certificate(kind)
     assert not verify_compared_market(replace(found, gains=found.gains * 1.01)).confirmed
+
+
+def test_what_one_of_two_would_break_is_refused() -> None:
+    found = certificate("kept by both")
+    assert found.bids is not None
+    assert found.offers is not None
+    assert found.temptation is not None
+    assert found.temptation <= 1e-9
+    # Twice the bid of one, half the bid of the other, a thin post: gains remain, but nobody would stop there.
+    one = found.bids * np.array([2.0, 1.0])[:, None]
+    for changed in (
+        recomputed_compared_market(replace(found, bids=one)),
+        recomputed_compared_market(replace(found, bids=0.5 * found.bids)),
+        recomputed_compared_market(replace(found, offers=0.9 * found.offers)),
+        replace(found, bids=one, temptation=found.temptation),
+    ):
+        failures = verify_compared_market(changed).failures
+        assert any("by breaking what was agreed on" in failure for failure in failures)
+    # Who does not claim that it is kept need not prove it.
+    assert verify_compared_market(replace(found, temptation=None)).confirmed
+    with pytest.raises(ValueError, match="temptation is of two members of known types"):
+        replace(certificate("messages"), temptation=0.0)
 
 
 def test_messages_that_gain_less_or_nothing_are_refused() -> None:

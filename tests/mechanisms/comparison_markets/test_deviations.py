@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.comparison_markets.call_market import TypeSchedules, WithSteps, clear, clear_reports
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
+from marketgame.mechanisms.comparison_markets.kept_agreements import best_kept_agreement
 from marketgame.mechanisms.comparison_markets.lies import ReportedMarket, sampled_lies
 from marketgame.mechanisms.comparison_markets.pair_deviations import best_pair
 from marketgame.mechanisms.comparison_markets.post_deviations import ToldPosts
@@ -169,6 +172,55 @@ def test_two_who_agree_open_a_post_that_one_alone_cannot() -> None:
     found = best_pair(economy, ComparedMarket.EQUILIBRIUM, NO_DEADLINE)
     assert found is not None
     assert found.gain > 0.1
+
+
+@settings(max_examples=drawn(20, 4), deadline=None)
+@given(SEEDS)
+def test_no_message_on_a_grid_breaks_what_two_keep_and_both_gain_by_it(seed: int) -> None:
+    economy = random_economy(seed, random_independent_prior(seed, (1, 1, 1)), money=60.0)
+    found = best_kept_agreement(economy, ComparedMarket.EQUILIBRIUM, NO_DEADLINE)
+    if found is None or found.gain <= 1e-6:
+        return
+    assert found.gains.min() >= 0
+    posts, members = ToldPosts.of(economy, ComparedMarket.EQUILIBRIUM), list(found.coalition)
+    owned = economy.endowments(economy.profiles)
+    bids, offers = posts.told.bids.copy(), posts.told.offers.copy()
+    bids[:, members], offers[:, members] = found.bids, found.offers
+
+    def enjoyed(sent: tuple[FloatArray, FloatArray], member: int) -> float:
+        net = settle_posts(*sent, owned, posts.rules).net_trades
+        return float(gains_from(economy, economy.profiles, net)[0, member])
+
+    obeyed = [enjoyed((posts.told.bids, posts.told.offers), member) for member in members]
+    kept = [enjoyed((bids, offers), member) for member in members]
+    np.testing.assert_allclose(np.subtract(kept, obeyed), found.gains, rtol=1e-9, atol=1e-12)
+    grid = np.linspace(0, 1, 9)
+    goods = owned.shape[-1] - 1
+    for member, stays in zip(members, kept, strict=True):
+        for good, bid, offer in product(range(goods), grid, grid):
+            changed = bids.copy(), offers.copy()
+            left = owned[0, member, -1] - bids[0, member].sum() + bids[0, member, good]
+            changed[0][0, member, good], changed[1][0, member, good] = bid * left, offer * owned[0, member, good]
+            assert enjoyed(changed, member) <= stays + 1e-9 * (1 + abs(stays))
+
+
+def test_two_who_use_both_sides_of_a_post_agree_on_what_neither_breaks() -> None:
+    """Where nothing is traded they trade; places, units and money do not matter; if all must be offered nobody does."""
+    economy = three_traders()
+    found = best_kept_agreement(economy, ComparedMarket.EQUILIBRIUM, NO_DEADLINE)
+    assert found is not None
+    assert found.gain > 0.1
+    assert (found.bids > 0).all()
+    assert (found.offers > 0).all()
+    turned = replace(economy, players=economy.players[::-1])
+    same = best_kept_agreement(turned, ComparedMarket.EQUILIBRIUM, NO_DEADLINE)
+    assert same is not None
+    assert same.gain == pytest.approx(found.gain, rel=1e-9)
+    none = best_kept_agreement(economy, ComparedMarket.ALL_OFFERED, NO_DEADLINE)
+    assert none is None or none.gain <= 1e-9
+    with pytest.raises(ValueError, match="only searched where types are known"):
+        best_kept_agreement(small(1), ComparedMarket.EQUILIBRIUM, NO_DEADLINE)
+    assert best_kept_agreement(economy, ComparedMarket.EQUILIBRIUM, Deadline.after(0)) is None
 
 
 @settings(max_examples=drawn(30, 5))
