@@ -7,6 +7,7 @@ found by luck never makes the tests of an unrelated change fail, and is still fo
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -30,3 +31,9 @@ os.fsync = lambda descriptor: None  # type: ignore[assignment]  # For this proce
 settings.register_profile("same examples", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("same examples")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the search for garbage what lives as long as the tests do: all of them, and what they have imported."""
+    gc.collect()
+    gc.freeze()

@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
+from functools import cache
 from math import prod
 from typing import Any, ClassVar, Self, override
 
@@ -327,13 +328,14 @@ class Valuation(ABC):
         return int(getattr(self, name).shape[-2 if name in self.blocks() else -1])
 
     @classmethod
-    def parameter_names(cls) -> list[str]:
+    @cache
+    def parameter_names(cls) -> tuple[str, ...]:
         """The names of the family's parameters."""
-        return [each.name for each in fields(cls)]
+        return tuple(each.name for each in fields(cls))
 
     def take(self, rows: IntegerArray) -> Self:
         """Return the stack of valuations at the given rows of this stack's first dimension."""
-        return self._unchecked({name: np.take(getattr(self, name), rows, axis=0) for name in self.parameter_names()})
+        return self._unchecked({name: getattr(self, name).take(rows, axis=0) for name in self.parameter_names()})
 
     @classmethod
     def stack(cls, valuations: Sequence[Self]) -> Self:
@@ -532,10 +534,13 @@ class ValuationTable:
     def select(self, rows: IntegerArray) -> ValuationBatch:
         """Return the valuations at the rows ``(...)``, to be evaluated often."""
         parts: list[tuple[Valuation, IntegerArray]] = []
+        flat = rows.reshape(-1)
+        if len(self._stacks) == 1 and flat.size:
+            return ValuationBatch(rows.shape, self.goods, [(self._stacks[0].take(flat), np.arange(flat.size))])
         for family, stack in enumerate(self._stacks):
-            places = np.flatnonzero(self._family_of_row[rows] == family)
+            places = np.flatnonzero(self._family_of_row[flat] == family)
             if places.size:
-                parts.append((stack.take(self._place_in_family[rows.reshape(-1)[places]]), places))
+                parts.append((stack.take(self._place_in_family[flat[places]]), places))
         return ValuationBatch(rows.shape, self.goods, parts)
 
     def by_activities(self, rows: IntegerArray) -> bool:
@@ -677,7 +682,9 @@ class ValuationBatch:
         self, result_shape: tuple[int, ...], method: Callable[..., FloatArray], *arguments: FloatArray
     ) -> FloatArray:
         """Apply a method family by family to arguments ``(..., G)``."""
-        wide = [np.broadcast_to(argument, (*self.shape, self.goods)) for argument in arguments]
+        shape = (*self.shape, self.goods)
+        # Hardly any argument is not as wide already.
+        wide = [each if each.shape == shape else np.broadcast_to(each, shape) for each in arguments]
         flat = [argument.reshape(-1, self.goods) for argument in wide]
         if len(self.parts) == 1:
             return method(self.parts[0][0], *flat).reshape((*self.shape, *result_shape))

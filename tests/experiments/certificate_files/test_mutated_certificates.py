@@ -134,9 +134,11 @@ def sampled(document: dict[str, Any], kind: type) -> list[tuple[Place, Any]]:
 
 
 def with_part(document: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(document)
-    node: Any = changed["content"]
-    for step in place[:-1]:
+    """The document with another part in a place; what is beside the way there is shared, which nobody changes."""
+    changed = dict(document)
+    node: Any = changed
+    for step in ("content", *place[:-1]):
+        node[step] = copy.copy(node[step])
         node = node[step]
     node[place[-1]] = value
     return changed

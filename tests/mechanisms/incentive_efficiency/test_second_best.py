@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -147,6 +149,12 @@ def no_money_two_sided(money: float = 0.0, cash: str = "both") -> Economy:
     )
 
 
+@cache
+def plain_second_best(money: float) -> SecondBest:
+    """Return what several claims compare others with: both own that much money, and may stay away."""
+    return second_best(no_money_two_sided(money), Participation.INDIVIDUAL)
+
+
 def assert_nobody_pays_what_it_does_not_own(economy: Economy, found: SecondBest) -> None:
     owned = economy.endowments(economy.profiles)[..., -1]
     scale = float(np.abs(found.payments).max())
@@ -249,7 +257,7 @@ def test_money_beyond_what_is_needed_changes_nothing(money: float, willing: bool
 
 
 def test_gains_grow_with_money_from_nothing_to_what_is_had_without_limits() -> None:
-    gains = [second_best(no_money_two_sided(m), Participation.INDIVIDUAL).gains for m in (0, 1e-9, 1e-3, 0.2, 0.6, 2)]
+    gains = [plain_second_best(m).gains for m in (0.0, 1e-9, 1e-3, 0.2, 0.6, 2.0)]
     assert gains == sorted(gains)
     assert gains[0] == pytest.approx(0, abs=1e-9)
     # A euro buys at most what the buyer values at 1.6 and the seller at no less than 0.35: less than five times itself.
@@ -297,7 +305,7 @@ def test_units_of_money_and_of_the_good_rescale_gains_and_nothing_else(
 def test_a_useless_good_a_player_who_owns_and_wants_nothing_and_the_order_of_players_change_nothing(
     money: float,
 ) -> None:
-    plain = second_best(no_money_two_sided(money), Participation.INDIVIDUAL)
+    plain = plain_second_best(money)
     owners = [(1.0, 7.0, money), (0.0, 0.0, money)]
     flat = [[np.array([b, 0.0]) for b in pair] for pair in ((0.4, 1.3), (0.6, 1.6))]
     players = [
@@ -331,7 +339,7 @@ def test_gains_with_a_rare_type_are_those_without_it_up_to_its_chance(chance: fl
         IndependentPrior([np.full(2, 0.5), np.array([0.5 - chance, 0.5, chance])]),
     )
     found = second_best(with_it, Participation.INDIVIDUAL)
-    plain = second_best(no_money_two_sided(money), Participation.INDIVIDUAL)
+    plain = plain_second_best(money)
     assert found.status is Status.OPTIMAL
     assert found.gains == pytest.approx(plain.gains, abs=8 * chance + 1e-7)
     assert min(gains.min() for gains in found.interim_gains) >= -1e-8
