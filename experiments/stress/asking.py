@@ -38,6 +38,9 @@ SECONDS_PER_LOOK = 0.5
 GRACE = 1.0
 # So many times its share of the time left may be taken by a cell.
 SHARES = 4
+# Of more institutions the play, which takes longest and proves nothing, comes last.
+MANY = 40
+PLAYED = frozenset({Inquiry.CARELESS, Inquiry.LEARNING})
 # What was cut short is asked again if it gets at least this many times the time that it had.
 WORTH_ASKING_AGAIN = 1.5
 
@@ -233,6 +236,10 @@ class Asked:
                         found[question] = ruling
         return with_implied(found, secrets=self.secrets)
 
+    def refuted(self, institution: str, outcomes: Mapping[Cell, Outcome]) -> bool:
+        """Say whether some answer about an institution is no."""
+        return any(one.verdict is Verdict.REFUTED for one in self.known(institution, outcomes).values())
+
     def settled(self, cell: Cell, known: Known) -> bool:
         """Say whether what is known answers all that an inquiry asks."""
         return bool(cell.inquiry.questions) and all(
@@ -265,7 +272,12 @@ def ask_all(
         OtherSourcesError: a worker would compute with other sources.
     """
     rounds = _Rounds(asked, dict(done), deadline, workers, on_outcome)
-    rounds.go([cell for cell in asked.cells if cell not in done])
+    cells = [cell for cell in asked.cells if cell not in done]
+    many = len(asked.institutions) > MANY
+    rounds.go([cell for cell in cells if not (many and cell.inquiry in PLAYED)])
+    # Of many, those that nothing has refuted are played first: how the others are played hardly matters.
+    played = [cell for cell in cells if many and cell.inquiry in PLAYED]
+    rounds.go(sorted(played, key=lambda cell: asked.refuted(cell.institution, rounds.outcomes)))
     while not deadline.passed:
         again = [cell for cell in asked.cells if rounds.worth_asking_again(cell)]
         if not again:

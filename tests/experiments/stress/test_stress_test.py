@@ -24,8 +24,8 @@ from marketgame.experiments.certificate_files.files import certificate_in, certi
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
-from marketgame.experiments.stress import played
-from marketgame.experiments.stress.asking import Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
+from marketgame.experiments.stress import asking, played
+from marketgame.experiments.stress.asking import MANY, Asked, Cell, OtherSourcesError, Outcome, Task, ask, ask_all
 from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.folder import DOCUMENT, PAGE, PICTURE, TABLE, Kept
 from marketgame.experiments.stress.grouping import lines
@@ -538,6 +538,22 @@ def test_where_nobody_has_money_those_that_are_not_admitted_are_said_not_to_be(t
     assert any(one.startswith("Not admitted by this economy: 8 of 12 institutions, since") for one in told)
     assert not any("Not asked" in one or "no time" in one for one in told)
     assert any("brings 0.00% of the first best" in one for one in told)
+
+
+def test_of_many_institutions_those_are_played_first_that_nothing_has_refuted() -> None:
+    told: list[Cell] = []
+
+    @dataclass
+    class Quick(Slow):
+        def answer(self, inquiry: Inquiry, *_: object) -> Answered:
+            verdict = NO if int(self.name) % 2 and inquiry is Inquiry.ORDERS else YES
+            return Answered(dict.fromkeys(inquiry.questions, Ruling(verdict, "drawn")))
+
+    many = tuple(Quick(str(place)) for place in range(MANY + 2))
+    ask_all(Asked(farmland(), many), {}, NO_DEADLINE, None, lambda outcome: told.append(outcome.cell))
+    played = [cell for cell in told if cell.inquiry in asking.PLAYED]
+    assert told[-len(played) :] == played
+    assert [int(cell.institution) % 2 for cell in played] == [0] * (len(many)) + [1] * (len(many))
 
 
 def test_many_institutions_share_lines_by_their_answers_what_is_recommended_first() -> None:
