@@ -24,6 +24,7 @@ from marketgame.experiments.certificate_files.forms import (
     optional,
     tagged,
 )
+from marketgame.experiments.certificate_files.played import CarelessCertificate, LearningCertificate, Market
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.blocking.severance_range import BlockedRange
@@ -313,6 +314,10 @@ for layout in (
     LAYOUTS[layout.kind] = layout
 
 MARKET = ("economy", "rules", Key("stated", default=None), "numeraire_transfers", "prices")
+PLAYED_MARKET = Record(Market).form
+ECONOMY_DRAWN_FROM = Form(
+    StoredEconomy, lambda stored, _: stored.build(), lambda economy, _: economy_document(economy, drawn=True)
+)
 CERTIFIES = "certifies"
 CERTIFICATES = (
     Record(
@@ -501,6 +506,39 @@ CERTIFICATES = (
         SeveranceCertificate,
         ("game", "earned", Key("bound", default=None), Key("ranges", form=listed(RANGE.form, maybe_none=True))),
         (CERTIFIES, "severance"),
+    ),
+    Record(
+        CarelessCertificate,
+        (
+            Key("economy", form=ECONOMY_DRAWN_FROM),
+            Key("market", form=PLAYED_MARKET),
+            "seed",
+            "replications",
+            "rounds",
+            "kinds",
+            Key("careless", form=listed(PLAYER)),
+            "losses",
+            "uncertainty",
+            "verdict",
+        ),
+        (CERTIFIES, "careless-traders"),
+    ),
+    Record(
+        LearningCertificate,
+        (
+            Key("economy", form=ECONOMY_DRAWN_FROM),
+            Key("market", form=PLAYED_MARKET),
+            "seed",
+            "replications",
+            "rounds",
+            Key("learners", form=listed(PLAYER)),
+            "missed",
+            "uncertainty",
+            "value",
+            "obedience",
+            "verdict",
+        ),
+        (CERTIFIES, "learning-traders"),
     ),
 )
 TAGS = {record.kind: record.tag[1] for record in CERTIFICATES if record.tag is not None}

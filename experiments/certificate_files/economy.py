@@ -122,8 +122,13 @@ class StoredGame(InputModel):
         )
 
 
-def economy_document(economy: Economy) -> dict[str, Any]:
+def economy_document(economy: Economy, *, drawn: bool = False) -> dict[str, Any]:
     """Return an economy as a certificate stores it.
+
+    Args:
+        economy: the economy.
+        drawn: whether types are drawn from it: then what is believed is stored as it is stated, of which the same types
+            are drawn, even where a probability of each profile would say the same.
 
     Raises:
         ValueError: it holds a valuation of a family that economy files do not know.
@@ -137,12 +142,13 @@ def economy_document(economy: Economy) -> dict[str, Any]:
             {"name": player.name, "types": [_type_document(kind) for kind in player.types]}
             for player in economy.players
         ],
-        **_prior_document(economy.prior),
+        **_prior_document(economy.prior, drawn=drawn),
     }
 
 
-def _prior_document(prior: Prior) -> dict[str, Any]:
-    if not prior.obstacle:
+def _prior_document(prior: Prior, *, drawn: bool) -> dict[str, Any]:
+    stated = drawn and isinstance(prior, IndependentPrior | FactorPrior)
+    if not prior.obstacle and not stated:
         return {"probability": prior.probability.tolist()}
     if isinstance(prior, IndependentPrior):
         return {"chances": [own.tolist() for own in prior.marginals]}

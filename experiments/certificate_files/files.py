@@ -18,6 +18,7 @@ from pydantic import Field
 
 from marketgame.experiments.certificate_files.contents import CONTENT
 from marketgame.experiments.certificate_files.forms import Seen
+from marketgame.experiments.certificate_files.played import AnyCertificate
 from marketgame.experiments.files.input_file import (
     LARGEST_CERTIFICATE,
     InputError,
@@ -30,7 +31,6 @@ from marketgame.experiments.files.input_file import (
     validated,
 )
 from marketgame.experiments.files.output_folder import replace_file
-from marketgame.mechanisms.certificates.certificate import Certificate
 
 KIND = "certificate"
 FORMAT = 1
@@ -47,7 +47,7 @@ class CertificateInput(InputModel):
     content: CONTENT.annotation = Field(description="what is certified")  # type: ignore[name-defined]
 
 
-def load_certificate(path: Path | str, files: InputFiles | None = None) -> Certificate:
+def load_certificate(path: Path | str, files: InputFiles | None = None) -> AnyCertificate:
     """Return the certificate in a file, unverified.
 
     Raises:
@@ -60,7 +60,7 @@ def load_certificate(path: Path | str, files: InputFiles | None = None) -> Certi
     return _certificate(path, content, allow_code=files.allow_code)
 
 
-def certificate_in(text: str, path: Path | str, *, allow_code: bool = False) -> Certificate:
+def certificate_in(text: str, path: Path | str, *, allow_code: bool = False) -> AnyCertificate:
     """Return the certificate in the text of a file, unverified.
 
     Raises:
@@ -69,7 +69,7 @@ def certificate_in(text: str, path: Path | str, *, allow_code: bool = False) -> 
     return _certificate(Path(path), text.encode(), allow_code=allow_code)
 
 
-def _certificate(path: Path, content: bytes, *, allow_code: bool) -> Certificate:
+def _certificate(path: Path, content: bytes, *, allow_code: bool) -> AnyCertificate:
     document = parsed(path, content, partial(json.loads, object_pairs_hook=_without_repeats), "a whole JSON document")
     if not isinstance(document, dict):
         raise InputError(f"{path}: this is not a certificate; it must be a JSON object")
@@ -84,11 +84,11 @@ def _certificate(path: Path, content: bytes, *, allow_code: bool) -> Certificate
             "rest: the file was changed after it was written",
         )
     with blamed_on(path, "content: "):
-        stored: Certificate = certificate.content.build()
+        stored: AnyCertificate = certificate.content.build()
     return stored
 
 
-def save_certificate(certificate: Certificate, path: Path) -> None:
+def save_certificate(certificate: AnyCertificate, path: Path) -> None:
     """Write a certificate to a file, whose folder must exist; a file of that name is replaced in one step.
 
     Raises:
@@ -100,7 +100,7 @@ def save_certificate(certificate: Certificate, path: Path) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def certificate_text(certificate: Certificate) -> str:
+def certificate_text(certificate: AnyCertificate) -> str:
     """Return a certificate as the text of its file."""
     document = {"kind": KIND, "format": FORMAT, "content": CONTENT.write(certificate, Seen())}
     hashed = {"kind": KIND, "format": FORMAT, "sha256": content_hash(document), "content": document["content"]}

@@ -12,10 +12,16 @@ import numpy as np
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
+from marketgame.experiments.certificate_files.played import (
+    AnyCertificate,
+    CarelessCertificate,
+    LearningCertificate,
+    Market,
+    verified_and_recomputed,
+)
 from marketgame.experiments.printing import marked, members_named, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
-from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
@@ -67,9 +73,9 @@ class Replay:
         recomputed: as it should be; none if what it describes cannot be played.
     """
 
-    certificate: Certificate
+    certificate: AnyCertificate
     verification: Verification
-    recomputed: Certificate | None
+    recomputed: AnyCertificate | None
 
     @property
     def confirmed(self) -> bool:
@@ -98,13 +104,9 @@ def entry(*steps: str | int) -> Callable[[Any], float]:
     return read
 
 
-def replayed(certificate: Certificate) -> Replay:
+def replayed(certificate: AnyCertificate) -> Replay:
     """Play a certificate again."""
-    try:
-        again = recomputed(certificate)
-    except (ValueError, ArithmeticError):
-        again = None
-    return Replay(certificate, verify(certificate), again)
+    return Replay(certificate, *verified_and_recomputed(certificate))
 
 
 def replay_document(replay: Replay) -> dict[str, Any]:
@@ -129,6 +131,27 @@ def _subject(replay: Replay) -> dict[str, Any]:
             about: dict[str, Any] = {"profit": _pair(replay, entry("profit"))}
         case InhibitionCertificate():
             about = {"missed_by": _pair(replay, entry("residuals", "largest"))}
+        case CarelessCertificate(economy=where):
+            about = {
+                "economy": where.name,
+                "market": market_text(replay.certificate.market),
+                "verdict": replay.certificate.verdict.value,
+                "losses": [
+                    {
+                        "careless": where.player_names[player],
+                        "kind": kind,
+                        "loss": _pair(replay, entry("losses", case)),
+                    }
+                    for case, (player, kind) in enumerate(_cases(replay.certificate))
+                ],
+            }
+        case LearningCertificate(economy=where):
+            about = {
+                "economy": where.name,
+                "market": market_text(replay.certificate.market),
+                "verdict": replay.certificate.verdict.value,
+                **{name: _pair(replay, entry(name)) for name in LEARNT},
+            }
         case FiniteAgreementCertificate() as agreed:
             members = [agreed.players[place] for place in agreed.coalition]
             about = {"coalition": members, "members": [*_told(agreed, replay)]}
@@ -331,6 +354,8 @@ def print_replay(replay: Replay, console: Console) -> None:
         FiniteAgreementCertificate: _print_finite_agreement,
         BlockingCertificate: _print_plan,
         InhibitionCertificate: _print_inhibition,
+        CarelessCertificate: _print_careless,
+        LearningCertificate: _print_learning,
         DurabilityCertificate: _print_durability,
         SeveranceCertificate: _print_severance,
         TheoremCertificate: _print_theorem,
@@ -441,6 +466,53 @@ def _print_sampled_lie(stored: SampledLieCertificate, replay: Replay, console: C
     title = f"Mean gains, settled at {stored.draws} drawn profiles of the others' types"
     console.print(table(title, ["", "stored", "recomputed"], rows))
     console.print("Sampled: the members gain beyond what the draws leave uncertain, which is no proof.")
+
+
+# What there is of learners.
+LEARNT = {
+    "missed": "missed of the promise, share of the gains from trade",
+    "uncertainty": "half its 95% interval",
+    "value": "what they bring, numeraire",
+    "obedience": "share of plays in which they obey",
+}
+
+
+def market_text(market: Market) -> str:
+    """Return in words where something was played."""
+    if market.compared is not None:
+        return market.compared.value
+    return f"market game, transfers {'as stated' if market.transfers is None else market.transfers.value}"
+
+
+def _cases(stored: CarelessCertificate) -> Iterator[tuple[int, str]]:
+    return zip(stored.careless, stored.kinds, strict=True)
+
+
+def _print_where(economy: Economy, text: str, market: Market, console: Console) -> None:
+    if market.compared is None:
+        _print_heading(economy, text, market.rules, console)
+        return
+    console.print(f"[bold]{named(economy.name)}[/bold]: {marked(text)}")
+    console.print(f"{market.compared.value}\n", style="dim")
+
+
+def _print_careless(stored: CarelessCertificate, replay: Replay, console: Console) -> None:
+    _print_where(stored.economy, "careless traders, one at a time, among the obedient", stored.market, console)
+    rows = [
+        [f"{stored.economy.player_names[player]}, {kind}", *_shown(replay.both(entry("losses", case)), 1.0)]
+        for case, (player, kind) in enumerate(_cases(stored))
+    ]
+    plays = f"{stored.replications} times {stored.rounds} plays each"
+    title = f"What somebody obedient loses on average, share of the gains from trade; {plays}"
+    console.print(table(title, ["careless", "stored", "recomputed"], rows))
+
+
+def _print_learning(stored: LearningCertificate, replay: Replay, console: Console) -> None:
+    who = f"{len(stored.learners)} of {len(stored.economy.players)} traders"
+    _print_where(stored.economy, f"{who} learn, and begin with obedience", stored.market, console)
+    rows = [[text, *_shown(replay.both(entry(name)), 1.0)] for name, text in LEARNT.items()]
+    title = f"{stored.replications} replications of {stored.rounds} rounds; the last tenth counts"
+    console.print(table(title, ["", "stored", "recomputed"], rows))
 
 
 def _print_compared_market(stored: ComparedMarketCertificate, replay: Replay, console: Console) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from marketgame.experiments.certificate_files.contents import TAGS, names_of
 from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.played import CarelessCertificate, LearningCertificate
 from marketgame.experiments.certificate_files.replay import Replay, print_replay, replayed
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import members_named, number, page_parts
@@ -129,6 +130,16 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
             yield "What every part of the members could agree on instead was bounded by a linear program each."
         case TheoremCertificate():
             yield f"{again.theorem.says} Every premise was checked anew; the proof is in {again.theorem.proof}."
+        case CarelessCertificate():
+            yield (
+                f"Played again, somebody who obeys loses up to {number(float(again.losses.max()))} of the gains from "
+                "trade to a careless trader; this is sampled, not proved."
+            )
+        case LearningCertificate():
+            yield (
+                f"Played again, learners miss {number(again.missed, 1.0)} of the gains from trade that obedience "
+                "brings; this is sampled, not proved."
+            )
         case BlockingCertificate() | InhibitionCertificate() | DurabilityCertificate() | SeveranceCertificate():
             yield _about_a_game(again)
 

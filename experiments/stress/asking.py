@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from marketgame.experiments.certificate_files.files import certificate_in
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.stress.implications import WITHOUT_SECRETS, with_implied
 from marketgame.experiments.stress.institution import Institution, Known
@@ -27,7 +28,6 @@ from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
 from marketgame.experiments.sweep.runner import ONE_THREAD
 from marketgame.mechanisms import UnansweredError
-from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.simulation.scenario.market_scenario import MarketScenario
@@ -150,14 +150,19 @@ def _marked(answered: Answered, deadline: Deadline) -> Answered:
 def played_again(answered: Answered, deadline: Deadline) -> Answered:
     """Return answers whose certificates were read back and played again; one that is refused proves nothing.
 
-    When time is over they are left as they are: not confirmed.
+    When time is over they are left as they are: not confirmed. So is what takes as long as it took to find it.
     """
     refusals: dict[str, str] = {}
 
     def told(answer: Ruling | Measured) -> str | None:
         """Return why what shows an answer is refused, nothing if it is not, and none if it was not played."""
         evidence = answer.evidence
-        if evidence is None or not evidence.text or (deadline.passed and evidence.text not in refusals):
+        if (
+            evidence is None
+            or not evidence.text
+            or evidence.costly
+            or (deadline.passed and evidence.text not in refusals)
+        ):
             return None
         if evidence.text not in refusals:  # What one certificate says of several questions is played once.
             refusals[evidence.text] = _refusal(evidence)

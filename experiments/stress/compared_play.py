@@ -8,28 +8,36 @@ what each stance would have brought, begin with obedience, and play as long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from marketgame.agents.behaviours import Mispricing, Noisy, Outcome, RegretMatching, Withholding
 from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.regret_matching import Beginning, Regrets
+from marketgame.experiments.certificate_files.played import Market
 from marketgame.experiments.stress import played as playing
 from marketgame.experiments.stress.played import (
+    CARELESS,
     Careless,
     Effort,
+    careless_evidence,
     careless_ruling,
+    learned_evidence,
+    learned_numbers,
     learned_ruling,
     settling_of,
 )
 from marketgame.experiments.stress.ruling import Answered
-from marketgame.mechanisms.arrays import FloatArray, IntegerArray
+from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, can_report
 from marketgame.mechanisms.comparison_markets.stances import Stances, played, truthful
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
+from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.market.replications import Enough
 
 # Factors by which learners may mistake prices, and shares of the trade that they may send.
 MISTAKES, SHARES = (0.9, 1.1), (0.5, 0.0)
@@ -48,11 +56,32 @@ def careless_welfare(
         DeadlinePassedError: there was no time to play enough.
     """
     effort = playing.BY_DEFAULT if effort is None else effort
+    plays = effort.plays_of(economy)
+    whom = [(one.name, player) for one in CARELESS for player in effort.careless_players(economy)]
+    types, found = careless_plays(economy, market, seed, plays, whom, deadline)
+    held = partial(careless_evidence, economy, _where(market), seed, (1, plays))
+    return careless_ruling(economy, types, found, deadline, held)
+
+
+def careless_plays(
+    economy: Economy,
+    market: ComparedMarket,
+    seed: int,
+    plays: int,
+    whom: Sequence[tuple[str, int]],
+    deadline: Deadline,
+) -> tuple[IntegerArray, list[Careless]]:
+    """Return types ``(B, N)`` and what came of a careless trader each; see `played.careless_plays`.
+
+    Raises:
+        ValueError: schedules are not searched here, or there is no such carelessness.
+        DeadlinePassedError: there was no time for any.
+    """
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    types = economy.prior.draws(generator, effort.plays_of(economy)).profiles
+    types = economy.prior.draws(generator, plays).profiles
     at_first = played(economy, market, types, truthful(types))
     found = []
-    for kind, player in _careless(economy, effort):
+    for kind, player in whom:
         if deadline.passed:
             break
         stances = truthful(types)
@@ -62,21 +91,19 @@ def careless_welfare(
                 stances.factors[:, player] = errors
             case Mispricing.name:
                 stances.factors[:, player] = Mispricing().factor
-            case _:
+            case Withholding.name:
                 stances.shares[:, player] = 1 - Withholding().fraction
+            case _:
+                raise ValueError(
+                    f"{kind!r} is no carelessness; it must be one of {', '.join(c.name for c in CARELESS)}"
+                )
         if not economy.valuations.separable and market is ComparedMarket.CALL:
             raise ValueError("schedules of goods that bear on each other are those of types")
         after = played(economy, market, types, stances)
         found.append(Careless(kind, player, at_first, after))
     if not found:
         raise DeadlinePassedError
-    return careless_ruling(economy, types, found, deadline)
-
-
-def _careless(economy: Economy, effort: Effort) -> Iterator[tuple[str, int]]:
-    for kind in (Mispricing.name, Withholding.name, Noisy.name):
-        for player in effort.careless_players(economy):
-            yield kind, player
+    return types, found
 
 
 def learned_welfare(
@@ -88,31 +115,53 @@ def learned_welfare(
         DeadlinePassedError: there was no time to play enough.
     """
     effort = playing.BY_DEFAULT if effort is None else effort
-    count, players = effort.replications_of(economy), len(economy.players)
-    who = effort.learning_players(economy)
-    learners = _Learners.of(economy, market, count, who)
-
-    def obeying(profiles: IntegerArray) -> FloatArray:
-        return np.asarray(played(economy, market, profiles, truthful(profiles)).sum(axis=-1))
-
-    settling = settling_of(economy, effort.rounds_of(economy), deadline, obeying)
-    shape = count, settling.most, players
-    types, gains, obeyed = np.zeros(shape, np.int64), np.zeros(shape), np.zeros((*shape[:2], len(who)), dtype=bool)
-    generators = [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(count)]
-    for number in range(settling.most):
-        if not number % ROUNDS_AT_ONCE:
-            more = slice(number, min(number + ROUNDS_AT_ONCE, settling.most))
-            rounds = more.stop - number
-            types[:, more] = np.stack([economy.prior.draws(each, rounds).profiles for each in generators])
-            # One number for each learner in each round of each replication.
-            chance = np.stack([each.random((rounds, len(who))) for each in generators])
-        at = number % ROUNDS_AT_ONCE
-        gains[:, number], obeyed[:, number] = learners.round(types[:, number], chance[:, at])
-        if settling(types[:, : number + 1], gains[:, : number + 1]):
-            break
+    promised = partial(obeying, economy, market)
+    settling = settling_of(economy, effort.rounds_of(economy), deadline, promised)
+    who, count = effort.learning_players(economy), effort.replications_of(economy)
+    types, gains, obeyed = learning_plays(economy, market, seed, who, count, settling.most, settling)
     settling.check()
-    some = slice(0, number + 1)
-    return learned_ruling(economy, types[:, some], gains[:, some], obeyed[:, some], obeying, settled=settling.settled)
+    learned = learned_numbers(economy, types, gains, obeyed, promised)
+    return learned_ruling(
+        learned, settled=settling.settled, held=partial(learned_evidence, economy, _where(market), seed, who)
+    )
+
+
+def obeying(economy: Economy, market: ComparedMarket, profiles: IntegerArray) -> FloatArray:
+    """Return what everybody gains in sum if types ``(B, N)`` obey, ``(B,)``, numeraire."""
+    return np.asarray(played(economy, market, profiles, truthful(profiles)).sum(axis=-1))
+
+
+def learning_plays(
+    economy: Economy,
+    market: ComparedMarket,
+    seed: int,
+    who: Sequence[int],
+    count: int,
+    rounds: int,
+    enough: Enough | None = None,
+) -> tuple[IntegerArray, FloatArray, BooleanArray]:
+    """Return types, gains and which learners did as they were told; see `played.learning_plays`."""
+    learners = _Learners.of(economy, market, count, who)
+    shape = count, rounds, len(economy.players)
+    types, gains, obeyed = np.zeros(shape, np.int64), np.zeros(shape), np.zeros((count, rounds, len(who)), dtype=bool)
+    generators = [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(count)]
+    for first in range(0, rounds, ROUNDS_AT_ONCE):
+        # As many are drawn whether they are played or not, so that the first are the same.
+        drawn = np.stack([economy.prior.draws(each, ROUNDS_AT_ONCE).profiles for each in generators])
+        # One number for each learner in each round of each replication.
+        chance = np.stack([each.random((ROUNDS_AT_ONCE, len(who))) for each in generators])
+        for number in range(first, min(first + ROUNDS_AT_ONCE, rounds)):
+            types[:, number] = drawn[:, number - first]
+            gains[:, number], obeyed[:, number] = learners.round(types[:, number], chance[:, number - first])
+            if enough is not None and enough(types[:, : number + 1], gains[:, : number + 1]):
+                some = slice(0, number + 1)
+                return types[:, some], gains[:, some], obeyed[:, some]
+    return types, gains, obeyed
+
+
+def _where(market: ComparedMarket) -> Market:
+    """Return where it is played, as a certificate holds it."""
+    return Market(MarketRules(), None, None, None, market)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame.experiments.certificate_files.files import load_certificate
+from marketgame.experiments.certificate_files.played import PLAYED, verify
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.play.report import provenance
 from marketgame.experiments.printing import members_named, number
@@ -16,7 +17,6 @@ from marketgame.experiments.stress.folder import DOCUMENT
 from marketgame.experiments.stress.result import StressTest, drawn, stress_document
 from marketgame.experiments.stress.ruling import Measure, Measured, Ruling
 from marketgame.experiments.stress.words import NOT_ASKED, WHAT_IS_NEEDED, what_a_no_says
-from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.report.page import Page, Section, Table, Words
 from marketgame.results.report.pictures import picture
@@ -45,12 +45,19 @@ def stress_page(folder: Path, files: InputFiles) -> Page:
         check(folder, manifest, name)
     document = json.loads(place_of(folder, DOCUMENT).read_text(encoding="utf-8"))
     stored = [name for name in names if name.startswith(CERTIFICATES)]
-    confirmed = sum(verify(load_certificate(place_of(folder, name), files)).confirmed for name in stored)
-    played = Played(len(stored), confirmed, refused=len(stored) - confirmed)
+    certificates = (load_certificate(place_of(folder, name), files) for name in stored)
+    found = [None if isinstance(one, PLAYED) else verify(one).confirmed for one in certificates]
+    played = Played(len(stored), found.count(True), refused=found.count(False))
     try:
         return page_of(document, manifest, played)
     except (KeyError, TypeError) as fault:
         raise InputError(f"{folder / DOCUMENT}: is no table of a stress test: {fault}") from None
+
+
+OF_PLAYS = (
+    "What careless traders and learners did takes as long to be played again as it took at first: marketgame replay "
+    "plays it, file by file, to the last digit."
+)
 
 
 @dataclass(frozen=True)
@@ -71,21 +78,32 @@ class Played:
     @property
     def figures(self) -> list[tuple[str, str]]:
         """The numbers, each with what it is."""
-        rest = (self.stored - self.confirmed, "not played again") if self.refused is None else (self.refused, "refused")
-        return [(str(self.stored), "certificates"), (str(self.confirmed), "confirmed"), (str(rest[0]), rest[1])]
+        refused = [] if self.refused is None else [(str(self.refused), "refused")]
+        left = [(str(self.left), "not played again")] if self.left or self.refused is None else []
+        return [(str(self.stored), "certificates"), (str(self.confirmed), "confirmed"), *refused, *left]
+
+    @property
+    def left(self) -> int:
+        """How many were not played again."""
+        return self.stored - self.confirmed - (self.refused or 0)
 
     @property
     def in_words(self) -> str:
         """When they were played."""
         if not self.stored:
             return "There is no certificate yet."
+        if self.refused is not None and self.left:
+            return (
+                f"{self.confirmed + self.refused} of {self.stored} certificates were played again when this page was "
+                f"written. {OF_PLAYS}"
+            )
         if self.refused is not None:
             return "Every certificate was played again when this page was written."
         if self.confirmed == self.stored:
             return "Every certificate was read back and played again when it was found."
         return (
             f"{self.confirmed} of {self.stored} certificates were played again when they were found; for the others "
-            "there was no time, or they come from other code: marketgame report plays all."
+            f"there was no time, or they come from other code, or hold plays. {OF_PLAYS}"
         )
 
 

@@ -18,11 +18,13 @@ class Evidence:
         name: of the file, without a folder; files of one name are told apart by where they are put.
         text: of the file: a certificate that ``marketgame replay`` confirms; empty once it has been put there.
         confirmed: whether it was read back and played again since it was found, and every number in it came out.
+        costly: whether playing it again takes as long as it took to find it, so that it is left to whoever asks.
     """
 
     name: str
     text: str
     confirmed: bool = False
+    costly: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from marketgame.experiments.certificate_files.contents import CERTIFICATES
 from marketgame.experiments.certificate_files.forms import LAYOUTS, MisfitError, Record, Seen
+from marketgame.experiments.certificate_files.played import PLAYED
 from marketgame.experiments.files.input_file import InputError, validated
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import Certificate
@@ -20,7 +21,7 @@ SPARED: dict[type, set[str]] = {Situation: {"economy", "rules", "efficient"}}
 
 
 def test_every_kind_of_certificate_has_a_file() -> None:
-    assert {record.kind for record in CERTIFICATES} == set(get_args(Certificate.__value__))
+    assert {record.kind for record in CERTIFICATES} == {*get_args(Certificate.__value__), *PLAYED}
 
 
 @pytest.mark.parametrize("record", [*CERTIFICATES, *LAYOUTS.values()], ids=lambda record: record.kind.__name__)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import content_hash, load_certificate
-from marketgame.mechanisms.certificates.certificate import recomputed, verify
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.stability import StabilityCertificate
 from tests.experiments.command_calls import Call, one_document

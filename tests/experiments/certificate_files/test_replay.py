@@ -19,6 +19,7 @@ from marketgame.experiments.certificate_files.files import (
     load_certificate,
     save_certificate,
 )
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.commands.explained import CERTIFICATES
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.explanation import tables_of
@@ -27,7 +28,7 @@ from marketgame.experiments.files.input_file import InputError
 from marketgame.experiments.studies.carbon import ECONOMIES
 from marketgame.mechanisms.blocking import BlockingPlan, NoBlockingPlan, find_blocking_plan
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
-from marketgame.mechanisms.certificates.certificate import Certificate, verify
+from marketgame.mechanisms.certificates.certificate import Certificate
 from marketgame.mechanisms.certificates.deviation import certify_deviation
 from marketgame.mechanisms.certificates.durability import DurabilityCertificate
 from marketgame.mechanisms.certificates.stability import certify_stability

@@ -18,7 +18,7 @@ from marketgame.experiments.stress.compared_institution import COMPARED, Compare
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.market_institution import REPAIRED
-from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
+from marketgame.experiments.stress.played import Effort, careless, learned_numbers, learned_ruling, learning
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
@@ -208,7 +208,7 @@ def test_welfare_of_learners_who_obey_is_what_is_promised_whatever_types_are_dra
     types = farmers.prior.draws(np.random.default_rng(5), 60).profiles.reshape(3, 20, 3)
     efficient = efficient_allocation(farmers, types.reshape(-1, 3))
     equal = np.repeat(first_best_gains(farmers, efficient)[:, None] / 3, 3, axis=1).reshape(types.shape)
-    found = learned_ruling(farmers, types, equal, np.ones(types.shape, dtype=bool))
+    found = learned_ruling(learned_numbers(farmers, types, equal, np.ones(types.shape, dtype=bool)))
     best = float(farmers.prior.probability @ first_best_gains(farmers, efficient_allocation(farmers)))
     learned = found.welfare[Measure.LEARNED]
     assert [learned.value, learned.low, learned.high] == pytest.approx([best] * 3)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import marketgame as face
 from marketgame.experiments.certificate_files.files import certificate_in, certificate_text, load_certificate
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.examples import located
 from marketgame.experiments.files.input_file import InputFiles
@@ -43,7 +44,6 @@ from marketgame.experiments.stress.stressing import asked_of, in_memory
 from marketgame.experiments.stress.words import NOT_ASKED, cell_text, counted_in, sentences
 from marketgame.experiments.sweep.executors import Workers
 from marketgame.experiments.sweep.identity import code_digest
-from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict

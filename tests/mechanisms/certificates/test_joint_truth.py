@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.joint_truth import (
     JointTruthCertificate,
     certify_joint_truth,

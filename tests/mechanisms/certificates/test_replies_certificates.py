@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
-from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.plain import replies
 from marketgame.mechanisms.certificates.plain.contract import PlainContract
 from marketgame.mechanisms.certificates.plain.replies import replies_to_bound, weakest_replies
