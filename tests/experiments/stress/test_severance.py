@@ -9,6 +9,7 @@ import pytest
 
 import marketgame as face
 from marketgame.experiments.certificate_files.files import certificate_in
+from marketgame.experiments.certificate_files.played import AnyCertificate, verify
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.stress.market_institution import MarketInstitution
@@ -18,7 +19,6 @@ from marketgame.experiments.stress.ruling import Certainty, Measure, Measured
 from marketgame.experiments.stress.selection import chosen
 from marketgame.experiments.stress.severance import Severance, promise_of
 from marketgame.mechanisms.blocking.severance_range import spare
-from marketgame.mechanisms.certificates.certificate import Certificate, verify
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Refusal
@@ -36,7 +36,7 @@ modest = 0.25
 """
 
 
-def needed(of: str, transfers: str) -> tuple[Verdict, Measured, Certificate | None]:
+def needed(of: str, transfers: str) -> tuple[Verdict, Measured, AnyCertificate | None]:
     """What is said of the paper's rules with some transfers, and its certificate."""
     test = face.stress(of, presets=["paper"], transfers=[transfers], ask=[Question.LEAVING], seconds=None)
     (one,) = test.institutions

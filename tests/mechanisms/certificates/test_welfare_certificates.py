@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.certificate_files.played import AnyCertificate, recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
-from marketgame.mechanisms.certificates.certificate import Certificate, recomputed, verify
 from marketgame.mechanisms.certificates.plain import welfare
 from marketgame.mechanisms.certificates.welfare import (
     ObedienceCertificate,
@@ -101,7 +101,7 @@ def test_another_unit_of_money_and_more_of_it_change_nothing_else(unit: float, m
 def test_a_welfare_is_confirmed_survives_a_file_and_comes_out_the_same_again(kind: str, tmp_path: Path) -> None:
     stored = certify_first_best(economy_of()) if kind == "first-best" else certify_obedience(contract_of(), DEPOSITS)
     save_certificate(stored, tmp_path / "welfare.json")
-    again: Certificate = load_certificate(tmp_path / "welfare.json")
+    again: AnyCertificate = load_certificate(tmp_path / "welfare.json")
     document = replay_document(replayed(again))
     assert document["confirmed"]
     assert document["certifies"] == kind
