@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.plain import welfare
 from marketgame.mechanisms.certificates.plain.second_best import _of_quadratics, _of_separable
 from marketgame.mechanisms.certificates.second_best import (
