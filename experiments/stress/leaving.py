@@ -29,13 +29,14 @@ import numpy as np
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
-from marketgame.experiments.stress.severance import Own, least_promise, severance_needed
+from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
+from marketgame.experiments.stress.severance import Own, alone, few_divisions, least_promise, severance_needed
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.blocking.severance_range import Promise
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
 from marketgame.mechanisms.certificates.theorems import Theorem
+from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, walrasian_payments
 from marketgame.mechanisms.deviations.effort import Verdict
@@ -44,6 +45,7 @@ from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
+from marketgame.mechanisms.linear_program import UnverifiedAnswerError
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import MarketRules, Refusal
 
@@ -75,10 +77,8 @@ def _needed(contract: GrandContract, without: Ruling, by: Deadline) -> Measured:
     if without.verdict is Verdict.PROVEN:
         return Measured(0.0, low=0.0, high=0.0)
     worth = _least_worth_of_staying(contract, contract.gains, by)
-    if worth is None:
-        why = "time was over" if by.passed else "what coalitions could make of what they own is not known of all"
-        return Measured(None, Certainty.UNKNOWN, because=why)
-    return severance_needed(contract, worth.own, worth.coalition, by)
+    own, worst = (None, ()) if worth is None else (worth.own, worth.coalition)
+    return severance_needed(contract, own, worst, by)
 
 
 def least_severance_of(contract: GrandContract, rules: MarketRules, scale: float, by: Deadline) -> Promise:
@@ -98,10 +98,8 @@ def least_severance_of(contract: GrandContract, rules: MarketRules, scale: float
     if _ruling(contract, rules, np.zeros_like(contract.gains), scale, by).verdict is Verdict.PROVEN:
         return nothing
     worth = _least_worth_of_staying(contract, contract.gains, by)
-    if worth is None:
-        by.check()
-        raise ValueError("no severance is known that keeps coalitions: they are too many, or some own too little")
-    return least_promise(contract, worth.own, worth.coalition, by)
+    own, worst = (None, ()) if worth is None else (worth.own, worth.coalition)
+    return least_promise(contract, own, worst, by)
 
 
 def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, scale: float, by: Deadline) -> Ruling:
@@ -120,7 +118,30 @@ def _ruling(contract: GrandContract, rules: MarketRules, severance: FloatArray, 
             found = proven_by(Theorem.WORTH_STAYING, instance, by)
     except DeadlinePassedError:
         return Ruling(Verdict.NOT_REFUTED, "some coalition might", cut=True)
-    return _planned(contract, stakes, scale, by) if found is None else found
+    if found is not None:
+        return found
+    planned = _planned(contract, stakes, scale, by)
+    return planned if planned.verdict is Verdict.REFUTED else _by_few(contract, stakes, scale, by) or planned
+
+
+def _by_few(contract: GrandContract, stakes: FloatArray, scale: float, by: Deadline) -> Ruling | None:
+    """Return that somebody leaves alone, or that few divisions of goods suffice to lead coalitions away, if they do.
+
+    Of a contract under which truth is strictly best, the one coalition that stays for the least leaves if any does.
+    """
+    lonely = alone(contract, stakes)
+    try:
+        if lonely is not None:
+            game, kept = lonely
+        else:
+            worth = _least_worth_of_staying(contract, stakes, by)
+            if worth is None or worth.slack >= -GAIN_TOLERANCE * float(contract.stakes.max()):
+                return None
+            game, kept = few_divisions(contract, worth.own, worth.coalition), stakes
+        found = find_blocking_plan(game, kept, deadline=by)
+    except (DeadlinePassedError, UnverifiedAnswerError, ValueError):
+        return None
+    return _led_away(game, kept, found, scale) if isinstance(found, BlockingPlan) else None
 
 
 def _stays(contract: GrandContract, stakes: FloatArray, by: Deadline) -> bool:
@@ -212,16 +233,20 @@ def _planned(contract: GrandContract, stakes: FloatArray, scale: float, by: Dead
     except ValueError as reason:
         return Ruling(Verdict.NOT_REFUTED, f"some coalition might: {reason}")
     if isinstance(found, BlockingPlan):
-        plan = certify_plan(game, stakes, found.invitations, found.payments)
-        members = max(found.invitations, key=lambda one: one.probability).coalition
-        names, gain = tuple(economy.player_names[member] for member in members), found.profit / scale
-        evidence = Evidence("blocking-plan.json", certificate_text(plan))
-        return Ruling(
-            Verdict.REFUTED, "blocking plan", names, gain=gain, total_gain=gain, money=found.profit, evidence=evidence
-        )
+        return _led_away(game, stakes, found, scale)
     proof = certify_inhibition(game, stakes, found.virtual, found.support, found.limits)
     evidence = Evidence(f"no-blocking-plan-in-{parts}-parts.json", certificate_text(proof))
     return Ruling(Verdict.NOT_REFUTED, f"none that divides goods in {parts} equal parts", evidence=evidence)
+
+
+def _led_away(game: CoalitionalGame, stakes: FloatArray, found: BlockingPlan, scale: float) -> Ruling:
+    plan = certify_plan(game, stakes, found.invitations, found.payments)
+    members = max(found.invitations, key=lambda one: one.probability).coalition
+    names, gain = tuple(game.players[member] for member in members), found.profit / scale
+    evidence = Evidence("blocking-plan.json", certificate_text(plan))
+    return Ruling(
+        Verdict.REFUTED, "blocking plan", names, gain=gain, total_gain=gain, money=found.profit, evidence=evidence
+    )
 
 
 def _actions(economy: Economy, parts: int) -> int:

@@ -86,7 +86,7 @@ def recommended(
     asked, best = tuple(must), benchmarks.get(Measure.FIRST_BEST)
     admitted = [one for one in candidates if not one.refused]
     surviving = [one for one in admitted if not _missing(one, asked)]
-    open_ones = [one for one in admitted if one not in surviving and not _broken(one, asked)]
+    open_ones = [one for one in admitted if _missing(one, asked) and not _broken(one, asked)]
     if surviving:
         least = {id(one) for one in least_restrictive([one.institution for one in surviving])}
         first, *others = sorted((one for one in surviving if id(one.institution) in least), key=_changes)

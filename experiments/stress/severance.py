@@ -33,7 +33,7 @@ from marketgame.experiments.stress.ruling import Certainty, Evidence, Measured
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.blocking.severance_range import Promise, expected_promise
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
-from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
+from marketgame.mechanisms.coalitional_games.game import ActionSet, CoalitionalGame
 from marketgame.mechanisms.coalitional_games.grid_game import action_name, game_of_divisions, game_on_grid
 from marketgame.mechanisms.coalitional_games.mechanism import Mechanism
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
@@ -43,8 +43,10 @@ from marketgame.mechanisms.core.membership import InfeasibleMechanism
 from marketgame.mechanisms.core.outcome import EmptyCore, UndecidedCore
 from marketgame.mechanisms.core.search import find_core_allocation
 from marketgame.mechanisms.core.variant import CoreEffort
+from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.stakes import GAIN_TOLERANCE
 from marketgame.mechanisms.linear_program import UnverifiedAnswerError
 from marketgame.mechanisms.linear_program.deadline import Deadline, DeadlinePassedError
 
@@ -82,15 +84,32 @@ class Own:
     bundles: FloatArray
 
 
-def severance_needed(contract: GrandContract, own: Mapping[Coalition, Own], worst: Coalition, by: Deadline) -> Measured:
+def severance_needed(
+    contract: GrandContract, own: Mapping[Coalition, Own] | None, worst: Coalition, by: Deadline
+) -> Measured:
     """Return how much severance a contract is expected to need that is not proven to need none, numeraire.
 
     Args:
         contract: the contract.
-        own: what coalitions could make of what they own, all of them.
+        own: what coalitions could make of what they own, all of them; none if that is not known.
         worst: the one that gains least by staying.
         by: when to stop.
     """
+    lonely = alone(contract, contract.gains)
+    if lonely is not None:
+        game, expected = lonely
+        text = certificate_text(SeveranceCertificate(game, expected, None, ()))
+        because = f"{NONE_HELPS}, since {game.players[0]} would rather be at home"
+        evidence = Evidence("no-severance-helps.json", text)
+        return Measured(None, Certainty.EXACT, because=f"{because}{_of_the_core(contract, own, by)}", evidence=evidence)
+    if own is None:
+        return _unknown("time was over" if by.passed else "what coalitions could make of what they own is not known")
+    return _needed_among_divisions(contract, own, worst, by)
+
+
+def _needed_among_divisions(
+    contract: GrandContract, own: Mapping[Coalition, Own], worst: Coalition, by: Deadline
+) -> Measured:
     try:
         game, answer = _answered(contract, own, worst, by)
     except DeadlinePassedError:
@@ -99,7 +118,7 @@ def severance_needed(contract: GrandContract, own: Mapping[Coalition, Own], wors
         return _unknown(str(reason))
     if answer.bound is None:
         evidence = _evidence("no-severance-helps.json", contract, game, answer)
-        because = f"{NONE_HELPS}; {_of_the_core(contract, own, by)}"
+        because = f"{NONE_HELPS}{_of_the_core(contract, own, by)}"
         return Measured(None, Certainty.EXACT, because=because, evidence=evidence)
     if not answer.bound:
         return _unknown(answer.stopped or "none is needed against the divisions that were looked at")
@@ -112,13 +131,63 @@ def severance_needed(contract: GrandContract, own: Mapping[Coalition, Own], wors
     return Measured(answer.bound, Certainty.BOUND, low=answer.bound, because=because, evidence=evidence)
 
 
-def least_promise(contract: GrandContract, own: Mapping[Coalition, Own], worst: Coalition, by: Deadline) -> Promise:
+def alone(contract: GrandContract, gains: FloatArray) -> tuple[CoalitionalGame, FloatArray] | None:
+    """Return the game of the one player who would most rather be at home, with what its types expect of some gains.
+
+    What others know and do makes no difference to whoever is invited away alone, so that it may be left out, and so
+    may how their types hang together.
+
+    Args:
+        contract: the contract.
+        gains: of each player at every recommendation over what it has at home, ``(R, N)``, numeraire.
+
+    Returns:
+        The game, and expected gains, ``(K, 1)``; none if everybody expects at least what it has at home.
+    """
+    economy = contract.economy
+    least, found = -GAIN_TOLERANCE * float(contract.stakes.max()), None
+    for player, count in enumerate(economy.prior.type_counts):
+        kinds = contract.profiles[:, player]
+        chance = np.bincount(kinds, contract.probability, count)
+        if (chance > 0).all():
+            expected = np.bincount(kinds, contract.probability * gains[:, player], count) / chance
+            if expected.min() < least:
+                least, found = float(expected.min()), (player, chance / chance.sum(), expected)
+    if found is None:
+        return None
+    player, chance, expected = found
+    name, kinds_of = economy.player_names[player], tuple(kind.name for kind in economy.players[player].types)
+    home = ActionSet(("stay at home",), np.zeros((1, 1, len(kinds_of))))
+    return CoalitionalGame((name,), (kinds_of,), (chance,), {(0,): home}), expected[:, None]
+
+
+def few_divisions(contract: GrandContract, own: Mapping[Coalition, Own], worst: Coalition) -> CoalitionalGame:
+    """Return the game in which all together do what they do after some report, and one coalition what is best for it.
+
+    Raises:
+        ValueError: the contract or the economy is not of the kind that is asked.
+    """
+    if contract.stated is not None:
+        raise ValueError("the contract states what it recommends")
+    divisions = _divisions(contract, own)
+    everybody = tuple(range(len(contract.economy.players)))
+    return game_of_divisions(contract.economy, {who: divisions[who] for who in (worst, everybody) if who in divisions})
+
+
+def least_promise(
+    contract: GrandContract, own: Mapping[Coalition, Own] | None, worst: Coalition, by: Deadline
+) -> Promise:
     """Return the least severance that is known to keep coalitions, at least from the divisions looked at.
 
     Raises:
         ValueError: no severance whatever keeps them, or none is known that does.
         DeadlinePassedError: time ran out.
     """
+    if alone(contract, contract.gains) is not None:
+        raise ValueError(NONE_HELPS)
+    if own is None:
+        by.check()
+        raise ValueError("no severance is known that keeps coalitions: what they could make of their own is not known")
     _, answer = _answered(contract, own, worst, by)
     if answer.bound is None:
         raise ValueError(NONE_HELPS)
@@ -146,16 +215,12 @@ def _answered(
         DeadlinePassedError: time ran out.
         UnverifiedAnswerError: an answer fails its check.
     """
-    if contract.stated is not None:
-        raise ValueError("the contract states what it recommends")
-    economy, divisions = contract.economy, _divisions(contract, own)
-    everybody = tuple(range(len(economy.players)))
-    game = game_of_divisions(economy, {who: divisions[who] for who in (worst, everybody) if who in divisions})
-    answer = _least(contract, game, by)
+    game = few_divisions(contract, own, worst)
+    answer, economy = _least(contract, game, by), contract.economy
     parts = next((parts for parts in PARTS if _actions(economy, parts) <= MOST_ACTIONS), None)
     if answer.bound is None or parts is None:
         return game, answer
-    game = game_on_grid(economy, parts, divisions)
+    game = game_on_grid(economy, parts, _divisions(contract, own))
     return game, _least(contract, game, by)
 
 
@@ -207,26 +272,33 @@ def _unknown(because: str) -> Measured:
 _CORE: weakref.WeakKeyDictionary[Economy, str] = weakref.WeakKeyDictionary()
 
 
-def _of_the_core(contract: GrandContract, own: Mapping[Coalition, Own], by: Deadline) -> str:
-    """Return in words whether some other mechanism is in the core of the game of efficient divisions.
+def _of_the_core(contract: GrandContract, own: Mapping[Coalition, Own] | None, by: Deadline) -> str:
+    """Return in words whether some other mechanism is in the core of the game of efficient divisions, if it is asked.
 
     That depends on the economy alone, and is asked once.
     """
     economy = contract.economy
+    if (
+        own is None
+        or contract.stated is not None
+        or not economy.prior.independent
+        or endowments_depend_on_types(economy)
+    ):
+        return ""
     divisions = _divisions(contract, own)
     size = economy.prior.size * sum(map(len, divisions.values()))
     lies = sum(count * (count - 1) for count in economy.prior.type_counts)
     if size > LARGEST_GAME or lies > MOST_LIES:
-        return "whether another mechanism would was not asked of so many types"
+        return ""
     if economy not in _CORE:
         match find_core_allocation(game_of_divisions(economy, divisions), effort=CORE_EFFORT, deadline=by):
             case CoreAllocation(mechanism=other):
                 severance = "with severance" if other.severance.any() else "without any"
-                _CORE[economy] = f"among efficient divisions another mechanism keeps them {severance}"
+                _CORE[economy] = f"; among efficient divisions another mechanism keeps them {severance}"
             case EmptyCore(regions=regions):
-                _CORE[economy] = f"nor does any other mechanism: their core is empty, by {regions} contradictions"
+                _CORE[economy] = f"; nor does any other mechanism: their core is empty, by {regions} contradictions"
             case UndecidedCore(reason=reason):
                 if by.passed:
-                    return "whether another mechanism would is not known: time was over"
-                _CORE[economy] = f"whether another mechanism would is not known: {reason}"
+                    return "; whether another mechanism would is not known: time was over"
+                _CORE[economy] = f"; whether another mechanism would is not known: {reason}"
     return _CORE[economy]
