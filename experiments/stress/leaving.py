@@ -10,7 +10,10 @@ nobody more in expectation than the members gain by what it lets them do. At a s
 as by trading at it, so where the contract makes everybody pay this price the condition holds of any coalition.
 
 Where it does not hold, goods are divided in equal parts and the most profitable plan is found by a linear program. A
-plan so found is one of the economy too; that there is none with parts says nothing about other divisions.
+plan so found is one of the economy too; that there is none with parts says nothing about other divisions. Where none is
+found, or the program is too large, two smaller ones are asked: whether some player would rather be at home, which needs
+nothing but what it expects itself, and whether the one coalition that stays for the least can be led away while all
+others are let have what they were promised (`marketgame.experiments.stress.severance`).
 
 Source:
     Myerson (2006), sections 4 and 6; that competitive equilibria are in the core is Debreu and Scarf's first theorem.

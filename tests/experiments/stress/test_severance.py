@@ -12,6 +12,7 @@ from marketgame.experiments.certificate_files.files import certificate_in
 from marketgame.experiments.certificate_files.played import AnyCertificate, verify
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles
+from marketgame.experiments.stress import leaving
 from marketgame.experiments.stress.market_institution import MarketInstitution
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.restrictiveness import restricts_at_least
@@ -66,6 +67,32 @@ def test_no_severance_helps_where_somebody_would_rather_stay_at_home(of: str, tr
     # What proves it, recomputed: stakes may not fall short of what somebody gets alone, and severance lowers them.
     short = min(float(own.min()) for own in spare(certificate.game, certificate.earned))
     assert short < 0 or certificate.ranges
+
+
+def test_whoever_would_rather_be_at_home_is_led_away_alone_however_types_hang_together() -> None:
+    test = face.stress(
+        "example:three-farmers-correlated", presets=["paper"], transfers=["lp"], ask=[Question.LEAVING], seconds=None
+    )
+    (one,) = test.institutions
+    ruling, found = one.rulings[Question.LEAVING], one.welfare[Measure.SEVERANCE_NEEDED]
+    assert ruling.verdict is Verdict.REFUTED
+    assert ruling.coalition == ("ann",)
+    assert (found.certainty, found.value) == (Certainty.EXACT, None)
+    for evidence in (ruling.evidence, found.evidence):
+        assert evidence is not None
+        assert evidence.confirmed
+
+
+def test_what_few_divisions_say_is_what_the_large_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def verdict(of: str, transfers: str) -> Verdict:
+        test = face.stress(of, presets=["paper"], transfers=[transfers], ask=[Question.LEAVING], seconds=None)
+        return test.institutions[0].rulings[Question.LEAVING].verdict
+
+    asked = [("example:two-alike", "expected-externality"), ("example:grain-for-one", "lp"), (FARMERS, "none")]
+    large = [verdict(*one) for one in asked]
+    monkeypatch.setattr(leaving, "MOST_ACTIONS", 0)
+    monkeypatch.setattr(leaving, "alone", lambda *_: None)
+    assert [verdict(*one) for one in asked] == large == [Verdict.REFUTED, Verdict.REFUTED, Verdict.PROVEN]
 
 
 def test_with_complete_information_severance_is_not_needed_or_of_no_use() -> None:
