@@ -78,7 +78,8 @@ def leaving(contract: GrandContract, rules: MarketRules, severance: FloatArray, 
 def _needed(contract: GrandContract, without: Ruling, by: Deadline) -> Measured:
     """Return how much severance is needed, given the ruling where nothing is promised."""
     if without.verdict is Verdict.PROVEN:
-        return Measured(0.0, low=0.0, high=0.0)
+        because = "" if without.evidence is not None else without.theorem
+        return Measured(0.0, low=0.0, high=0.0, because=because, evidence=without.evidence)
     worth = _least_worth_of_staying(contract, contract.gains, by)
     own, worst = (None, ()) if worth is None else (worth.own, worth.coalition)
     return severance_needed(contract, own, worst, by)
