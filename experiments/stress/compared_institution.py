@@ -48,8 +48,6 @@ MOST_PLAYED = 64
 # A pair that gains more than this share of the gains from trade is found; no better one is looked for.
 WORTH_FINDING = 1e-3
 TOO_MANY = "profiles are too many to list"
-CONCAVE = "against known messages utility is concave in the net trade: its slope at the best reply bounds it"
-RESIDUAL = "nobody gains more than at the best point of the supply that the others' schedules leave"
 
 AT_SUPPORTING_PRICES = (ComparedMarket.CALL, ComparedMarket.PRICE_TAKERS)
 """Markets in which everybody who obeys pays a supporting price, wherever money suffices."""
@@ -264,11 +262,23 @@ def _alone(subject: _Subject, deadline: Deadline, *, lies: bool) -> Ruling:
         return _deviation(subject, best)
     complete = done == len(types)
     if complete and not any(subject.counts(one.bound, (one.player,), (one.true_type,)) for one in found):
-        premises = (("most that one may gain, numeraire", f"{bound:.3g}"),)
-        return Ruling(
-            Verdict.PROVEN, "no message gains", theorem=RESIDUAL if posts is None else CONCAVE, premises=premises
-        )
+        return _bounded(subject, bound, deadline, lies=lies)
     return Ruling(Verdict.NOT_REFUTED, "none found", bound=bound / subject.scale, cut=not complete)
+
+
+def _bounded(subject: _Subject, bound: float, deadline: Deadline, *, lies: bool) -> Ruling:
+    """Return the ruling on one player whose gain is bounded by nothing, with its certificate."""
+    if subject.market is ComparedMarket.CALL:
+        # The supply that the others leave is found in floating point, and not derived a second time.
+        return Ruling(Verdict.NOT_REFUTED, "bounded by nothing, but derived once only", bound=bound / subject.scale)
+    theorem = Theorem.NO_REPORT_AND_MESSAGE_PAYS if lies else Theorem.NO_MESSAGE_PAYS
+    try:
+        found = proven_by(theorem, Instance(subject.economy, market=subject.market), deadline)
+    except DeadlinePassedError:
+        return Ruling(
+            Verdict.NOT_REFUTED, "bounded by nothing, but time was over before that was derived twice", cut=True
+        )
+    return found or Ruling(Verdict.NOT_REFUTED, "none gains, but for rounding that may count to somebody")
 
 
 def _after_reports(subject: _Subject, known: Known, deadline: Deadline) -> Ruling:

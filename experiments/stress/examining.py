@@ -53,11 +53,11 @@ from marketgame.mechanisms.market_game.rules import MarketRules
 # Enough to come close to the bounds on the economies of the published table; one profile is enough to refute.
 ORACLE = Effort(quote_vectors=8, local_rounds=1, seconds_per_program=2.0)
 EFFORT = SideEffort(oracle=ORACLE, rounds=2, breaches=5, cells=1)
-THEOREMS: Mapping[Temptation, str] = {
-    Temptation.ARBITRAGE: "Proposition 4 (docs/collusion.md): a member buys and sells without bound between two quotes",
-    Temptation.BUYING_OUT: "Theorems 15, 22 and 27 (docs/collusion.md): a member rather buys what outsiders own",
-    Temptation.OUTBIDDING: "Theorem 20 (docs/collusion.md): a member rather orders more than it is told to",
-    Temptation.SELLING_DEAR: "Theorem 21 (docs/collusion.md): a member rather sells than orders what it is told to",
+TEMPTED: Mapping[Temptation, Theorem] = {
+    Temptation.ARBITRAGE: Theorem.ARBITRAGE,
+    Temptation.BUYING_OUT: Theorem.BUYING_OUT,
+    Temptation.OUTBIDDING: Theorem.OUTBIDDING,
+    Temptation.SELLING_DEAR: Theorem.SELLING_DEAR,
 }
 
 
@@ -219,14 +219,13 @@ def _consistent(subject: Subject, examiner: Examiner, found: Orders, anybody: Ru
     guess = [one for one in found.deviations if one.kind is DeviationKind.HIDDEN_RUIN]
     tempted = examiner.deterred
     if found.deterred and tempted is not None:
-        premises = (
-            ("rules", "of the theorem"),
-            ("everybody", "knows the profile, wants every good and owns something"),
-            ("contract", "an efficient allocation at its supporting prices"),
-        )
-        return Ruling(
-            Verdict.PROVEN, tempted.value, approached=bool(guess), theorem=THEOREMS[tempted], premises=premises
-        )
+        instance = contract_instance(subject.contract, subject.rules)
+        try:
+            proven = proven_by(TEMPTED[tempted], instance, deadline, approached=bool(guess))
+        except DeadlinePassedError:
+            proven = None
+        if proven is not None:
+            return proven
     if guess:
         told = _no(subject, guess[0])
         return Ruling(

@@ -40,7 +40,7 @@ class Institution(Protocol):
     def answer(self, inquiry: Inquiry, scenario: MarketScenario, known: Known, deadline: Deadline) -> Answered:
         """Return what an inquiry answers.
 
-        A "no" must carry evidence unless it is played, a "yes" evidence or a theorem with its premises. What was found
+        A "no" must carry evidence unless it is played, and a "yes" always. What was found
         by the deadline counts; a ruling that more time might change is marked as cut.
 
         Args:

@@ -205,7 +205,8 @@ def _answers(document: Mapping[str, Any]) -> Table:
             if answer["verdict"] == NOT_ASKED:
                 continue
             checked = "; ".join(f"{what}: {found}" for what, found in answer["premises"])
-            rests = answer["certificate"] or f"{answer['theorem']} {f'({checked})' if checked else ''}".strip()
+            theorem = f"{answer['theorem']} {f'({checked})' if checked else ''}".strip()
+            rests = "; ".join(part for part in (answer["certificate"], theorem) if part)
             follows = f", by {answer['follows_from']}" if answer["follows_from"] else ""
             who = members_named(answer["coalition"]) if answer["coalition"] else ""
             rows.append([name, question, answer["shown"], f"{answer['because']}{follows}", who, rests])
@@ -213,5 +214,5 @@ def _answers(document: Mapping[str, Any]) -> Table:
         if needed is not None:
             because, place = needed["because"] or "", needed["certificate"] or ""
             rows.append([name, "severance needed", one["severance_needed"], because, "", place])
-    columns = ["institution", "question", "answer", "because", "who gains", "certificate or theorem"]
+    columns = ["institution", "question", "answer", "because", "who gains", "certificate and theorem"]
     return Table("What each answer rests on", columns, rows, 6)

@@ -40,14 +40,17 @@ class Ruling:
         bound: the proven bound on that sum for the coalition, at the profile where it is largest, likewise.
         approached: of consistent coalitions, whether some pair has an improvement that only a guess breaks, which may
             be as unlikely as one likes (Theorem 23), whatever is kept exactly.
-        evidence: the file that shows it; none where a theorem does, or where nothing was asked to be written.
-        theorem: the named argument on which a "yes" rests that has no file; empty otherwise.
+        evidence: the file that shows it, without which nothing is proven.
+        theorem: what a "yes" rests on by which the file says that it applies, and where it is proved; empty otherwise.
         premises: what was checked for it, each with what came out.
         money: the members' gains in sum, numeraire, given what they know when they decide; likewise what is lost.
         uncertainty: of the gain: half the width of a 95% interval where it is sampled, zero where it is exact.
         cut: whether time ran out, so that with more of it more might be known.
         safe_after_lies: whether the evidence also says that no lie gains that anything follows.
         follows_from: the question whose answer is this one's too; none if it was asked itself.
+
+    Raises:
+        ValueError: it is said to be proven without a file.
     """
 
     verdict: Verdict
@@ -65,6 +68,10 @@ class Ruling:
     cut: bool = False
     safe_after_lies: bool = False
     follows_from: Question | None = None
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.PROVEN and self.evidence is None:
+            raise ValueError(f"{self.because!r} is said to be proven without a file that anybody can check")
 
 
 class Measure(StrEnum):

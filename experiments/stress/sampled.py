@@ -97,9 +97,7 @@ def _no_lie_pays(found: Examination, kind: DeviationKind) -> Ruling:
     if kind is DeviationKind.LIE and found.proof is not None:
         evidence = Evidence("no-coalition-gains.json", certificate_text(found.proof))
         return Ruling(Verdict.PROVEN, "every lie costs", evidence=evidence)
-    premises = (("profiles", contract.economy.prior.obstacle),)
-    theorem = "counts of types among replicas, all of which were listed"
-    return Ruling(Verdict.PROVEN, "every lie costs", theorem=theorem, premises=premises)
+    return _proven(found, Theorem.EVERY_LIE_COSTS)
 
 
 def _of_orders(found: Examination, verdict: Verdict) -> Ruling:
@@ -125,23 +123,21 @@ def _on_demand(found: Examination) -> ContractOnDemand:
 
 
 def _proven(found: Examination, theorem: Theorem) -> Ruling:
-    """Return what a theorem says, with the certificate that its premises hold, where one can be made.
+    """Return what a theorem says, with the certificate that its premises hold; sampled where none can be made.
 
-    One that rests on fewer draws than there would be with more time could not be made again; and what every report
-    leads to, on which expected externalities rest, takes too long to find out whenever it is replayed.
+    One that rests on fewer draws than there would be with more time could not be made again.
     """
     contract = _on_demand(found)
     sample = contract.sample
     certified = None
-    if not sample.cut and contract.rule is not TransferRule.EXPECTED_EXTERNALITY:
+    if not sample.cut:
         known = (sample.profiles, sample.efficient)
         # A family of somebody's own may have no formula in rational numbers.
         with suppress(ValueError):
             certified = proven_by(
                 theorem, Instance(contract.economy, rules=found.rules, transfers=contract.rule, known=known)
             )
-    named = Ruling(Verdict.PROVEN, theorem.value, theorem=f"{theorem.says} ({theorem.proof})")
-    return named if certified is None else certified
+    return certified or Ruling(Verdict.SAMPLED, theorem.value, cut=sample.cut)
 
 
 def _no(found: FoundDeviation, scale: float) -> Ruling:

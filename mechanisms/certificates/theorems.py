@@ -22,10 +22,17 @@ from marketgame.mechanisms.certificates.plain.everywhere import (
     orders_gain_nothing,
 )
 from marketgame.mechanisms.certificates.plain.instance import Checked, Instance
+from marketgame.mechanisms.certificates.plain.post_replies import no_message_pays, no_report_and_message_pays
 from marketgame.mechanisms.certificates.plain.staying import (
     deposits_are_made,
     everybody_pays_the_price,
     staying_is_worth_more,
+)
+from marketgame.mechanisms.certificates.plain.tempted import (
+    by_arbitrage,
+    by_buying_out,
+    by_outbidding,
+    by_selling_dear,
 )
 from marketgame.mechanisms.linear_program.deadline import Deadline
 
@@ -101,6 +108,20 @@ class Theorem(StrEnum):
         frozenset({"market"}),
         liars_together,
     )
+    NO_MESSAGE_PAYS = (
+        "no message gains",
+        "No player gains at trading posts by messages of its own after the truth, whatever it knows.",
+        "docs/stress.md, What an answer rests on",
+        frozenset({"market"}),
+        no_message_pays,
+    )
+    NO_REPORT_AND_MESSAGE_PAYS = (
+        "no report and messages gain",
+        "No player gains at trading posts by a report, true or not, and messages of its own, whatever it knows.",
+        "docs/stress.md, What an answer rests on",
+        frozenset({"market"}),
+        no_report_and_message_pays,
+    )
     COMPENSATED = (
         "coalition-proof transfers",
         "No coalition of any size gains by lies that it obeys: each is compensated for what others report.",
@@ -149,6 +170,36 @@ class Theorem(StrEnum):
         "docs/stress.md, What an answer rests on",
         STAYING,
         staying_is_worth_more,
+    )
+
+    ARBITRAGE = (
+        "arbitrage",
+        "Whatever a coalition agrees on, a member gains by breaking it: it buys and sells without bound between two "
+        "quotes.",
+        "docs/collusion.md, Proposition 4",
+        CONTRACT - {"transfers"},
+        by_arbitrage,
+    )
+    BUYING_OUT = (
+        "buying out",
+        "Whatever a coalition agrees on, a member gains by breaking it: it rather buys what outsiders own.",
+        "docs/collusion.md, Theorems 15, 22 and 27",
+        CONTRACT - {"transfers"},
+        by_buying_out,
+    )
+    OUTBIDDING = (
+        "outbidding",
+        "Whatever a coalition agrees on, a member gains by breaking it: it rather orders more than it is told to.",
+        "docs/collusion.md, Theorem 20",
+        CONTRACT - {"transfers"},
+        by_outbidding,
+    )
+    SELLING_DEAR = (
+        "selling dear",
+        "Whatever a coalition agrees on, a member gains by breaking it: it rather sells than orders what it is told.",
+        "docs/collusion.md, Theorem 21",
+        CONTRACT - {"transfers"},
+        by_selling_dear,
     )
 
     def __new__(cls, value: str, says: str, proof: str, about: frozenset[str], check: Check) -> Self:

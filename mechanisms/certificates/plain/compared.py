@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, product
-from math import inf, nextafter
+from math import inf
 
 import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.certificates.plain.instance import Checked, Instance, within
+from marketgame.mechanisms.certificates.plain.instance import Checked, Instance, rounded, within
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.comparison_markets.call_market import clear_reports
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, can_report, told_messages
@@ -173,10 +173,10 @@ class _Lies:
                 yield gain / likely, stake
 
     def _above(self, player: int, kind: int, reported: int) -> Fraction:
-        return Fraction(nextafter(float(self._enjoyed(player, kind, reported)), inf))
+        return rounded(self._enjoyed(player, kind, reported), inf)
 
     def _below(self, player: int, kind: int, reported: int) -> Fraction:
-        return Fraction(nextafter(float(self._enjoyed(player, kind, reported)), -inf))
+        return rounded(self._enjoyed(player, kind, reported), -inf)
 
     def _enjoyed(self, player: int, kind: int, reported: int) -> Fraction:
         key = player, kind, reported

@@ -11,20 +11,14 @@ them clear (:mod:`marketgame.mechanisms.contracts.money_left`), with more to spa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
-import numpy as np
-
-from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.plain.instance import Checked, Instance
+from marketgame.mechanisms.certificates.plain.money import money_is_left, takings_are_covered
 from marketgame.mechanisms.certificates.plain.staying import looked_at, nobody_would_trade
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
-from marketgame.mechanisms.contracts.money_left import MoneyLeft
-from marketgame.mechanisms.contracts.sampled import sampled
 from marketgame.mechanisms.deviations import premises
 from marketgame.mechanisms.deviations.bounds import BoundReason, reason_by_member
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
-from marketgame.mechanisms.economies.price_range import price_range
 from marketgame.mechanisms.economies.walras import at_payable_prices
 from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import Coverage, Refusal, Withholding
@@ -50,7 +44,7 @@ def all_speak_in_turn(instance: Instance, deadline: Deadline) -> Iterator[Checke
     profiles, _ = instance.standing_for_all
     expected = "over all counts of types" if profiles.exact else "over draws that are made after the reports"
     yield Checked("transfers", f"all speak in turn, with what follows expected {expected}", proof)
-    yield _money(instance)
+    yield money_is_left(instance)
 
 
 def orders_gain_nothing(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
@@ -68,9 +62,9 @@ def orders_gain_nothing(instance: Instance, deadline: Deadline) -> Iterator[Chec
     yield Checked("rules", THEOREMS[reason], holds=True)
     if reason is BoundReason.WEALTH:
         yield Checked("what is withheld", rules.withholding.value, rules.withholding is Withholding.WASTED)
-    yield _money(instance)
+    yield money_is_left(instance)
     if rules.coverage is Coverage.ANNOUNCED_NUMERAIRE and rules.refusal is Refusal.FREE:
-        yield _covered(instance)
+        yield takings_are_covered(instance)
     efficient = looked_at(instance)
     if rule is TransferRule.NONE:
         efficient = at_payable_prices(economy, efficient)
@@ -88,27 +82,3 @@ def nothing_gains_after_lies(instance: Instance, deadline: Deadline) -> Iterator
     yield Checked("deposits and matched orders", "by the rules" if deposits else "not both", deposits)
     yield from all_speak_in_turn(instance, deadline)
     yield from orders_gain_nothing(instance, deadline)
-
-
-def _money(instance: Instance) -> Checked:
-    """Return whether everybody is left with some money, whatever types there are and whatever is drawn."""
-    return _enough("money left to anybody, at any profile", _left(instance).least)
-
-
-def _left(instance: Instance) -> MoneyLeft:
-    economy, rule = instance.economy, instance.transfers_given
-    externalities = sampled(economy).externalities if rule is TransferRule.EXPECTED_EXTERNALITY else None
-    return MoneyLeft(economy, rule, price_range(economy), *instance.standing_for_all, externalities)
-
-
-def _covered(instance: Instance) -> Checked:
-    taken = _left(instance).most_taken
-    owned = instance.economy.endowment_table[:, -1]
-    return _enough("money announced beyond what is taken, at any profile", None if taken is None else owned - taken)
-
-
-def _enough(about: str, left: FloatArray | None) -> Checked:
-    if left is None:
-        return Checked(about, "not known", holds=False)
-    least = float(left.min())
-    return Checked(about, "at least as much as is said", least >= 0, Fraction(least), Fraction(np.abs(left).max()))

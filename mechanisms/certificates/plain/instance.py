@@ -10,6 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
+from math import nextafter
 
 import numpy as np
 
@@ -208,3 +209,9 @@ def _excess(pair: tuple[Fraction, Fraction]) -> tuple[bool, Fraction]:
 def least_stake(table: FloatArray, rows: list[int]) -> Fraction:
     """Return the least that is at stake for some types, by their rows in a table over types."""
     return Fraction(float(np.min(table[rows])))
+
+
+def rounded(number: Fraction, towards: float) -> Fraction:
+    """Return a number of few digits on one side of another, or the same: sums of these are quick."""
+    near = Fraction(float(number))
+    return near if near == number else Fraction(nextafter(float(number), towards))

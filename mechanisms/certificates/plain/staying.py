@@ -19,14 +19,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from math import inf, isfinite, nextafter, prod
+from math import inf, isfinite, prod
 
 import numpy as np
 
 from marketgame.mechanisms.certificates.plain.bounds import PlainBounds
 from marketgame.mechanisms.certificates.plain.compared import truthful_ends
 from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, surplus
-from marketgame.mechanisms.certificates.plain.instance import NO_GAIN, Checked, Instance, within
+from marketgame.mechanisms.certificates.plain.instance import NO_GAIN, Checked, Instance, rounded, within
+from marketgame.mechanisms.certificates.plain.money import money_is_left
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.economies.economy import Economy
@@ -149,6 +150,8 @@ def _by_definition(instance: Instance, deadline: Deadline) -> Iterator[Checked]:
         return
     efficient = looked_at(instance)
     yield nobody_would_trade(economy, at_payable_prices(economy, efficient), deadline)
+    # Who has no money left may pay less than goods are worth to it, at prices that support nothing.
+    yield money_is_left(instance)
 
 
 def looked_at(instance: Instance) -> EfficientAllocation:
@@ -223,7 +226,7 @@ class _Worth:
         }
         self._stays = {
             number: [
-                _rounded(utility - promised - home, -inf)
+                rounded(utility - promised - home, -inf)
                 for utility, promised, home in zip(
                     contract.obeyed(number).utility,
                     instance.promised_for_leaving(number),
@@ -277,14 +280,9 @@ class _Worth:
                 ]
                 best = surplus(valuation, price, self._there, near)
                 sold = sum((p * own for p, own in zip(price[:-1], owned, strict=False)), NOTHING)
-                found.append(UNLIMITED if best is None else _rounded(sold + best - home, inf))
+                found.append(UNLIMITED if best is None else rounded(sold + best - home, inf))
             self._makes[player, kind] = found
         return self._makes[player, kind]
 
     def _supply(self, number: int) -> list[Fraction]:
         return [sum(column, NOTHING) for column in zip(*self._contract.endowments(number), strict=True)]
-
-
-def _rounded(number: Fraction, towards: float) -> Fraction:
-    """Return a number of few digits on one side of another: sums of these are quick."""
-    return Fraction(nextafter(float(number), towards))

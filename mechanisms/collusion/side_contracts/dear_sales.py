@@ -8,7 +8,7 @@ the proof. Bounds follow from any multipliers, so that no answer of a solver is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,19 @@ class Owners:
         Whoever pays ``prices`` for what it has beyond its own enjoys so much, and no more. That is linear in what it
         has, so that it also holds of means.
         """
+        bound, reached = self._reached(limits)
+        weights = np.array([limit.weights for limit in limits])
+        _, worth = _not_negative(reached[: weights.shape[-1]], reached[weights.shape[-1] :], weights)
+        return bound(reached)[0], worth
+
+    def multipliers(self, limits: Sequence[Limit]) -> tuple[FloatArray, FloatArray]:
+        """Return prices ``(G,)``, and what each limit is worth: the multipliers from which the bound follows."""
+        _, reached = self._reached(limits)
+        weights = np.array([limit.weights for limit in limits])
+        return _not_negative(reached[: weights.shape[-1]], reached[weights.shape[-1] :], weights)
+
+    def _reached(self, limits: Sequence[Limit]) -> tuple[Callable[[FloatArray], tuple[float, FloatArray]], FloatArray]:
+        """Return the bound as a function of multipliers, ``(G + limits,)``, and where the search for the least ends."""
         goods, supply = self.owned[:, :-1], self.owned[:, :-1].sum(axis=0)
         traders = self.economy.valuations.select(self.rows)
         reference = self.economy.reference_goods[self.rows]
@@ -83,9 +96,7 @@ class Owners:
 
         start = np.append(self.price, np.zeros(len(limits))) / units
         found = minimize(counted, start, method="L-BFGS-B", jac=True, bounds=[(0.0, None)] * len(start))
-        reached = units * found.x
-        _, worth = _not_negative(reached[: len(supply)], reached[len(supply) :], weights)
-        return bound(reached)[0], worth
+        return bound, units * found.x
 
 
 def _not_negative(price: FloatArray, worth: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -45,10 +45,14 @@ def three_may_agree(contract: GrandContract, number: int, coalition: Sequence[in
 
     What takes longer to work out is looked at only where it is needed.
     """
-    facts = _Facts(contract, number, tuple(coalition), rules)
-    tolerance = profit_tolerance(facts.whole)
-    if least_bound(facts.whole).total_gain <= tolerance:
+    facts = Facts(contract, number, tuple(coalition), rules)
+    if least_bound(facts.whole).total_gain <= profit_tolerance(facts.whole):
         return False
+    return may_agree(facts, profit_tolerance(facts.whole))
+
+
+def may_agree(facts: Facts, tolerance: float) -> bool:
+    """Say whether members of whom this is known may gain more than a tolerance, numeraire, and keep it; see there."""
     granted = facts.granted
     for one, other, poor in permutations(facts.members):
         if granted[one] + granted[other] + 2.0 * granted[poor] >= facts.obeying[poor]:
@@ -56,7 +60,7 @@ def three_may_agree(contract: GrandContract, number: int, coalition: Sequence[in
     closely = replace(facts, closely=True)
     return any(
         way(facts).most_gained(facts.obeying) > tolerance and way(closely).most_gained(facts.obeying) > tolerance
-        for way in _ways(facts.members)
+        for way in ways(facts.members)
     )
 
 
@@ -77,7 +81,7 @@ class _Promise:
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """The kinds of play there are, given who is in debt.
 
     Attributes:
@@ -138,7 +142,7 @@ class _Way:
         return np.array(rows), capping
 
 
-def _ways(members: Members) -> Iterator[Callable[[_Facts], _Way]]:
+def ways(members: Members) -> Iterator[Callable[[Facts], Way]]:
     """Yield what there is to be played, for everybody who may be in debt."""
     for poor in members:
         one, other = (member for member in members if member != poor)
@@ -148,7 +152,7 @@ def _ways(members: Members) -> Iterator[Callable[[_Facts], _Way]]:
             yield partial(_two_in_debt, poor=poor, rich=rich, owing=third)
 
 
-def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
+def _rich_and_idle(facts: Facts, poor: int, rich: int, idle: int) -> Way:
     """Return what is played if one holds what the poor one owes, and the third neither owes nor is owed much."""
     alone, obeying, trio = facts.alone, facts.obeying, facts.members
     all_that = sum(obeying.values())
@@ -159,7 +163,7 @@ def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
     # What the idle one enjoys less where the poor one lives it must enjoy here, beside the rich one, and at most all.
     both = facts.together((rich, idle))
     lent = dear.lenient * (both - alone[idle])
-    return _Way(
+    return Way(
         (
             (((rich, poor), facts.selling((rich, poor), poor)), ((idle,), usual), (trio, all_that)),
             ((trio, min(all_that, dear.enjoyed)),),
@@ -177,7 +181,7 @@ def _rich_and_idle(facts: _Facts, poor: int, rich: int, idle: int) -> _Way:
     )
 
 
-def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
+def _two_in_debt(facts: Facts, poor: int, rich: int, owing: int) -> Way:
     """Return what is played if one holds what the two others owe, of whom one cannot pay it."""
     alone, obeying, trio = facts.alone, facts.obeying, facts.members
     all_that = sum(obeying.values())
@@ -187,7 +191,7 @@ def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
     out_of_grants = (facts.granted[facts.whole.outsiders] > facts.no_grant).any()
     unpaid = usual if out_of_grants else 0.0
     wealth = facts.worth(rich) + float(facts.granted[rich]) + obeying[poor] - more
-    return _Way(
+    return Way(
         (
             (((rich, poor), facts.selling((rich, poor), poor)), ((owing,), unpaid), (trio, all_that)),
             ((trio, min(all_that, facts.selling(trio, poor))),),
@@ -203,7 +207,7 @@ def _two_in_debt(facts: _Facts, poor: int, rich: int, owing: int) -> _Way:
     )
 
 
-def _both_rich(facts: _Facts, poor: int, one: int, other: int) -> _Way:
+def _both_rich(facts: Facts, poor: int, one: int, other: int) -> Way:
     """Return what is played if the poor one lives only where all three quote otherwise."""
     alone, trio = facts.alone, facts.members
     most = min(sum(facts.obeying.values()), facts.selling(trio, poor))
@@ -218,7 +222,7 @@ def _both_rich(facts: _Facts, poor: int, one: int, other: int) -> _Way:
             for first, second in ((one, other), (other, one))
         )
     )
-    return _Way(
+    return Way(
         (
             ((trio, most),),
             (((one, other), facts.together((one, other), with_outsiders=True)), ((poor,), 0.0)),
@@ -240,7 +244,7 @@ def _instead(enjoyed: Sequence[tuple[int, Sequence[int]]], kind: int, floor: flo
 
 
 @dataclass(frozen=True, eq=False)
-class _Facts:
+class Facts:
     """What three members own, are granted and enjoy at a profile; utility is counted from that of having nothing.
 
     Attributes:

@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from marketgame.experiments.studies.institutions.families import Family, random_economy
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.three_members import _Facts, three_may_agree
+from marketgame.mechanisms.collusion.side_contracts.three_members import Facts, three_may_agree
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.situation import JointAction, gains, played
 from marketgame.mechanisms.market_game.rules import Bankruptcy, MarketRules, Pricing, Solvency
@@ -23,7 +23,7 @@ def four_traders(seed: int, goods: int) -> GrandContract:
     return grand_contract(random_economy(Family.QUADRATIC, 4, goods, 1, np.random.default_rng(seed)))
 
 
-def enjoyed_at(facts: _Facts, poor: int, idle: int, price: FloatArray, generator: np.random.Generator) -> FloatArray:
+def enjoyed_at(facts: Facts, poor: int, idle: int, price: FloatArray, generator: np.random.Generator) -> FloatArray:
     """Return what members enjoy, ``(K, 3)``, in plays at one price in which the poor one lives.
 
     All numbers are multiples of powers of two, so that budgets are met exactly, and most of what flows is from who has
@@ -57,7 +57,7 @@ def enjoyed_at(facts: _Facts, poor: int, idle: int, price: FloatArray, generator
 def test_no_lottery_over_plays_at_one_dear_price_brings_more_than_is_said(seed: int, goods: int) -> None:
     generator = np.random.default_rng(seed)
     made = four_traders(seed, goods)
-    facts = replace(_Facts(made, 0, TRIO, BOUGHT_OUT), closely=True)
+    facts = replace(Facts(made, 0, TRIO, BOUGHT_OUT), closely=True)
     tried = 0
     for poor, idle in [(0, 1), (2, 0)][-goods:]:
         dear = facts.selling_dear(poor, idle, 0.0)

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linprog
 
 from marketgame.mechanisms.arrays import FloatArray
-from marketgame.mechanisms.collusion.side_contracts.three_members import _Facts, _two_in_debt, three_may_agree
+from marketgame.mechanisms.collusion.side_contracts.three_members import Facts, _two_in_debt, three_may_agree
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.bounds import least_bound
 from marketgame.mechanisms.deviations.situation import JointAction, gains, played, situation_of, stacked
@@ -202,7 +202,7 @@ def test_what_outsiders_are_granted_counts_by_its_share_of_what_is_at_stake(unit
     stake = situation_of(made, 0, (0, 1, 2), BOUGHT_OUT).stake
     for share, counts in ((0.0, False), (1e-10, False), (1e-8, True), (1e-3, True)):
         payments = made.numeraire_transfers + share * stake * np.array([[-1.0, 0.0, 0.0, 1.0]])
-        facts = _Facts(grand_contract(made.economy, payments), 0, (0, 1, 2), BOUGHT_OUT)
+        facts = Facts(grand_contract(made.economy, payments), 0, (0, 1, 2), BOUGHT_OUT)
         kinds = _two_in_debt(facts, poor=0, rich=1, owing=2).most
         lives = [most for members, most in kinds[0] if members == (2,)]
         assert (lives[0] > 0.0) is counts
