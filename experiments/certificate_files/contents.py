@@ -30,6 +30,7 @@ from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.blocking.severance_range import BlockedRange
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
+from marketgame.mechanisms.certificates.compared_welfare import ComparedWelfareCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.durability import DurabilityCertificate
@@ -407,6 +408,7 @@ CERTIFICATES = (
     Record(FirstBestCertificate, tag=(CERTIFIES, "first-best")),
     Record(ObedienceCertificate, (*MARKET, "gains"), (CERTIFIES, "obedience")),
     Record(SecondBestCertificate, tag=(CERTIFIES, "incentive-efficient")),
+    Record(ComparedWelfareCertificate, tag=(CERTIFIES, "compared-obedience")),
     Record(
         SampledLieCertificate,
         (

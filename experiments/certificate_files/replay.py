@@ -23,6 +23,7 @@ from marketgame.experiments.printing import marked, members_named, named, number
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
+from marketgame.mechanisms.certificates.compared_welfare import ComparedWelfareCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.durability import DurabilityCertificate
@@ -49,7 +50,8 @@ from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
-type WelfareCertificate = FirstBestCertificate | SecondBestCertificate | ObedienceCertificate
+type ObeyedCertificate = ObedienceCertificate | ComparedWelfareCertificate
+type WelfareCertificate = FirstBestCertificate | SecondBestCertificate | ObeyedCertificate
 type ProofCertificate = (
     StabilityCertificate | CountedStabilityCertificate | JointTruthCertificate | RepliesCertificate | WelfareCertificate
 )
@@ -241,7 +243,11 @@ def _market_subject(stored: MarketCertificate, replay: Replay) -> dict[str, Any]
 
 def _welfare_subject(stored: WelfareCertificate, replay: Replay) -> dict[str, Any]:
     """Return what a welfare is, and beyond what it is not."""
-    bounded = {} if isinstance(stored, ObedienceCertificate) else {"bound": _pair(replay, entry("bound"))}
+    bounded = (
+        {}
+        if isinstance(stored, ObedienceCertificate | ComparedWelfareCertificate)
+        else {"bound": _pair(replay, entry("bound"))}
+    )
     return {"gains": _pair(replay, entry("gains")), **bounded}
 
 
@@ -249,7 +255,7 @@ def _proof_subject(stored: ProofCertificate, replay: Replay) -> dict[str, Any]:
     """Return what a proof is about: that nobody gains, or what everybody together does."""
     economy = stored.economy
     match stored:
-        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate():
+        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate() | ComparedWelfareCertificate():
             return _welfare_subject(stored, replay)
         case JointTruthCertificate(gains=gains):
             return {
@@ -347,6 +353,7 @@ def print_replay(replay: Replay, console: Console) -> None:
         FirstBestCertificate: _print_first_best,
         ObedienceCertificate: _print_obedience,
         SecondBestCertificate: _print_second_best,
+        ComparedWelfareCertificate: _print_compared_welfare,
         SampledLieCertificate: _print_sampled_lie,
         ComparedMarketCertificate: _print_compared_market,
         StabilityCertificate: _print_stability,
@@ -449,6 +456,14 @@ def _print_second_best(stored: SecondBestCertificate, replay: Replay, console: C
     whoever = "everyone willing" if stored.willing else "willing or not"
     console.print(f"[bold]{named(stored.economy.name)}[/bold]: what incentives allow, {whoever}\n")
     rows = {"a mechanism gains": replay.both(entry("gains")), "no mechanism gains beyond": replay.both(entry("bound"))}
+    _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
+
+
+def _print_compared_welfare(stored: ComparedWelfareCertificate, replay: Replay, console: Console) -> None:
+    text = "what truth and obedience bring everybody together"
+    console.print(f"[bold]{named(stored.economy.name)}[/bold]: {text}")
+    console.print(f"{stored.market.value}\n", style="dim")
+    rows = {"obedience gains": replay.both(entry("gains"))}
     _print_pairs(f"Expected gains over autarky, {stored.economy.money}", rows, 0.0, console)
 
 

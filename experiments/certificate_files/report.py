@@ -17,6 +17,7 @@ from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import members_named, number, page_parts
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate
+from marketgame.mechanisms.certificates.compared_welfare import ComparedWelfareCertificate
 from marketgame.mechanisms.certificates.counted_stability import CountedStabilityCertificate
 from marketgame.mechanisms.certificates.deviation import DeviationCertificate
 from marketgame.mechanisms.certificates.durability import DurabilityCertificate
@@ -124,7 +125,7 @@ def in_words(replay: Replay) -> Iterator[str]:  # noqa: C901, PLR0912 -- a case 
                 yield _expects(name, float(before), float(after), again.economy.money)
         case StabilityCertificate() | CountedStabilityCertificate() | JointTruthCertificate() | RepliesCertificate():
             yield "No play is shown here: bounds were derived anew for everything that anybody could do."
-        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate():
+        case FirstBestCertificate() | SecondBestCertificate() | ObedienceCertificate() | ComparedWelfareCertificate():
             yield f"Derived anew, everybody together gains {number(again.gains)} {again.economy.money} over autarky."
         case FiniteAgreementCertificate():
             yield "What every part of the members could agree on instead was bounded by a linear program each."

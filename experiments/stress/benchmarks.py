@@ -13,6 +13,7 @@ from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.question import Inquiry
 from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured
 from marketgame.mechanisms import UnansweredError
+from marketgame.mechanisms.certificates.compared_welfare import ComparedWelfareCertificate
 from marketgame.mechanisms.certificates.examination import GRACE
 from marketgame.mechanisms.certificates.second_best import SecondBestCertificate, certify_second_best
 from marketgame.mechanisms.certificates.welfare import FirstBestCertificate, ObedienceCertificate, certify_first_best
@@ -28,7 +29,9 @@ from marketgame.simulation.scenario.established_contract import sample_of
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 NAME = "benchmarks"
-type WelfareCertificate = FirstBestCertificate | SecondBestCertificate | ObedienceCertificate
+type WelfareCertificate = (
+    FirstBestCertificate | SecondBestCertificate | ObedienceCertificate | ComparedWelfareCertificate
+)
 # A bound no farther than this share of the value above it is reached.
 REACHED = 1e-6
 # Gains from trade of less than this share of what is at stake are none.
@@ -95,7 +98,7 @@ def certified(
     except (ValueError, UnansweredError) as reason:
         return replace(found, because=str(reason))
     evidence = Evidence(f"{name}.json", certificate_text(proof))
-    if isinstance(proof, ObedienceCertificate):
+    if isinstance(proof, ObedienceCertificate | ComparedWelfareCertificate):
         return Measured(proof.gains, low=proof.gains, high=proof.gains, evidence=evidence)
     sure = Certainty.EXACT if proof.bound - proof.gains <= REACHED * abs(proof.gains) else Certainty.BOUND
     return Measured(proof.gains, sure, proof.gains, proof.bound, evidence=evidence)

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from marketgame.experiments.certificate_files.files import certificate_text
-from marketgame.experiments.stress.benchmarks import NINETY_FIVE, interval
+from marketgame.experiments.stress.benchmarks import NINETY_FIVE, certified, interval
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.proven import proven_by
@@ -22,6 +22,7 @@ from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
+from marketgame.mechanisms.certificates.compared_welfare import certify_compared_welfare
 from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
@@ -89,7 +90,7 @@ class ComparedInstitution:
         """Return what an inquiry answers; see `marketgame.experiments.stress.institution`."""
         economy = scenario.economy
         if inquiry is Inquiry.WELFARE:
-            return Answered(welfare={Measure.PLAYED: _welfare(economy, self.market)})
+            return Answered(welfare={Measure.PLAYED: _welfare(economy, self.market, deadline)})
         if inquiry is Inquiry.CARELESS:
             return careless_welfare(economy, self.market, scenario.seed, deadline)
         if inquiry is Inquiry.LEARNING:
@@ -364,12 +365,13 @@ def _leaving(subject: _Subject) -> Ruling:
     return found or Ruling(Verdict.NOT_REFUTED, "somebody would rather trade otherwise at the price")
 
 
-def _welfare(economy: Economy, market: ComparedMarket) -> Measured:
+def _welfare(economy: Economy, market: ComparedMarket, deadline: Deadline) -> Measured:
     """Return what those who obey gain over living at home, in sum, expected before types are drawn."""
     if not economy.prior.obstacle:
         gains = _subject(economy, market).reported.truthful.sum(axis=-1)
         value = float(economy.prior.probability @ gains)
-        return Measured(value, low=value, high=value)
+        found = Measured(value, low=value, high=value)
+        return certified(found, "obedience", lambda by: certify_compared_welfare(economy, market, by), deadline)
     # What is missed of the first best is expected over the profiles of that, so that luck with types is the same.
     sample = sample_of(economy)
     best, profiles = first_best_gains(economy, sample.efficient), sample.profiles

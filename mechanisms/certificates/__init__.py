@@ -12,6 +12,7 @@
 | `FirstBestCertificate` | what trade can bring at most | weak duality, profile by profile (GR, Theorem 1) |
 | `ObedienceCertificate` | what a contract brings if all obey | settling every profile (GR 2.2) |
 | `SecondBestCertificate` | what incentives allow | playing every report, virtual surplus (M, Theorem 0) |
+| `ComparedWelfareCertificate` | what such a market brings if all obey | settling every profile (SS, RSW) |
 | `SampledLieCertificate` | the same among many, as far as draws tell | settling drawn profiles (GR 4) |
 | `ComparedMarketCertificate` | who gains at trading posts, or in a call market | settling every draw (SS, RSW) |
 | `StabilityCertificate` | no coalition gains anything from a contract | weak duality, lies by enumeration (GR 4-8) |

@@ -19,6 +19,11 @@ from marketgame.mechanisms.certificates.compared_market import (
     recomputed_compared_market,
     verify_compared_market,
 )
+from marketgame.mechanisms.certificates.compared_welfare import (
+    ComparedWelfareCertificate,
+    recomputed_compared_welfare,
+    verify_compared_welfare,
+)
 from marketgame.mechanisms.certificates.counted_stability import (
     CountedStabilityCertificate,
     recomputed_counted_stability,
@@ -95,6 +100,7 @@ type Certificate = (
     | FirstBestCertificate
     | ObedienceCertificate
     | SecondBestCertificate
+    | ComparedWelfareCertificate
     | SampledLieCertificate
     | ComparedMarketCertificate
     | StabilityCertificate
@@ -131,6 +137,7 @@ CHECKED: Mapping[type, tuple[Callable[[Any], Verification], Callable[[Any], Cert
         FirstBestCertificate: (verify_first_best, recomputed_first_best),
         ObedienceCertificate: (verify_obedience, recomputed_obedience),
         SecondBestCertificate: (verify_second_best, recomputed_second_best),
+        ComparedWelfareCertificate: (verify_compared_welfare, recomputed_compared_welfare),
         SampledLieCertificate: (verify_sampled_lie, recomputed_sampled_lie),
         ComparedMarketCertificate: (verify_compared_market, recomputed_compared_market),
         StabilityCertificate: (verify_stability, recomputed_stability),

@@ -329,34 +329,55 @@ class _Played:
 
     def _doubt(self, ended: CallOutcome, types: IntegerArray, left_out: Sequence[int]) -> None:
         """Note whom the outcome does not give what is best for it at the price, or what does not add up."""
-        economy = self.certificate.economy
-        for draw, (profile, price) in enumerate(zip(types, ended.price, strict=True)):
-            owned = economy.endowments(profile)
-            supply = owned.sum(axis=0)[:-1]
-            held = owned[:, :-1] + ended.net_trades[draw, :, :-1]
-            rest = supply - held.sum(axis=0)
-            if (np.abs(np.where(price > 0, rest, np.minimum(rest, 0))) > CONTENT_TOLERANCE * supply).any():
-                self.doubts.append(f"holdings of draw {draw} do not exhaust the supply")
-            for player, kind in enumerate(profile):
-                if player in left_out:
-                    continue
-                valuation = economy.players[player].types[kind].valuation
-                missed = missed_at(valuation, held[player], price, owned[player], supply)
-                at_stake = float(price @ supply) + float(self.stakes[economy.first_rows[player] + kind])
-                if missed > CONTENT_TOLERANCE * at_stake:
-                    self.doubts.append(f"{economy.player_names[player]} would hold something else in draw {draw}")
+        self.doubts += doubts_about(self.certificate.economy, self.stakes, ended, types, left_out)
 
     def _enjoyed(self, draw: int, trades: list[list[Fraction]]) -> list[Fraction]:
         """Return the members' utilities with net trades, beyond the money that they own, numeraire."""
-        economy, found = self.certificate.economy, []
-        for member in self.certificate.coalition:
-            kind = economy.players[member].types[self.true[draw, member]]
-            held = [
-                max(owned + trade, Fraction(0))
-                for owned, trade in zip(exact(kind.endowment[:-1]), trades[member], strict=False)
-            ]
-            found.append(kind.valuation.exact_value(kept(kind.valuation, held)) + trades[member][-1])
-        return found
+        return enjoyed_with(self.certificate.economy, self.true[draw], self.certificate.coalition, trades)
+
+
+def doubts_about(
+    economy: Economy, stakes: FloatArray, ended: CallOutcome, types: IntegerArray, left_out: Sequence[int] = ()
+) -> Iterator[str]:
+    """Yield whom a call market does not give what is best for it at the price, or what does not add up.
+
+    Args:
+        economy: whose goods are traded.
+        stakes: what is at stake for each type, in the order of tables over types, numeraire.
+        ended: how it ended at each of some profiles.
+        types: of the reports there, ``(K, N)``.
+        left_out: players who need not be content.
+    """
+    for draw, (profile, price) in enumerate(zip(types, ended.price, strict=True)):
+        owned = economy.endowments(profile)
+        supply = owned.sum(axis=0)[:-1]
+        held = owned[:, :-1] + ended.net_trades[draw, :, :-1]
+        rest = supply - held.sum(axis=0)
+        if (np.abs(np.where(price > 0, rest, np.minimum(rest, 0))) > CONTENT_TOLERANCE * supply).any():
+            yield f"holdings of draw {draw} do not exhaust the supply"
+        for player, kind in enumerate(profile):
+            if player in left_out:
+                continue
+            valuation = economy.players[player].types[kind].valuation
+            missed = missed_at(valuation, held[player], price, owned[player], supply)
+            at_stake = float(price @ supply) + float(stakes[economy.first_rows[player] + kind])
+            if missed > CONTENT_TOLERANCE * at_stake:
+                yield f"{economy.player_names[player]} would hold something else in draw {draw}"
+
+
+def enjoyed_with(
+    economy: Economy, profile: IntegerArray, members: Sequence[int], trades: Sequence[Sequence[Fraction]]
+) -> list[Fraction]:
+    """Return members' utilities with everybody's net trades at a profile, beyond the money that they own, numeraire."""
+    found = []
+    for member in members:
+        kind = economy.players[member].types[profile[member]]
+        held = [
+            max(owned + trade, Fraction(0))
+            for owned, trade in zip(exact(kind.endowment[:-1]), trades[member], strict=False)
+        ]
+        found.append(kind.valuation.exact_value(kept(kind.valuation, held)) + trades[member][-1])
+    return found
 
 
 def _draws(certificate: ComparedMarketCertificate) -> IntegerArray:
