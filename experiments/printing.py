@@ -161,7 +161,7 @@ def named(name: str) -> str:
 def print_heading(console: Console, name: str, players: int, profiles: int, source: str = "") -> None:
     """Print what an answer is about, how large it is and where it comes from."""
     many = str(profiles) if profiles < MOST_COUNTED else f"about 1e{floor(log10(profiles))}"
-    console.print(f"[bold]{named(name)}[/bold]: {players} players, {many} type profile(s)")
+    console.print(f"[bold]{named(name)}[/bold]: {players} player{'' if players == 1 else 's'}, {many} type profile(s)")
     if source:
         console.print(f"source: {marked(source)}", style="dim")
 

@@ -137,7 +137,7 @@ def page_of(document: Mapping[str, Any], manifest: Mapping[str, Any], played: Pl
     return Page(
         "stress test",
         document["name"],
-        f"{document['players']} players. {played.in_words}",
+        f"{document['players']} player{'' if document['players'] == 1 else 's'}. {played.in_words}",
         [
             Section("recommended", "What is recommended", [Words(each) for each in found["in_words"]]),
             Section("table", "Which institutions survive whom", [*picturesque, _table(document, asked)]),

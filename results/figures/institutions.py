@@ -72,7 +72,11 @@ def institution_matrix(
     grid[0].set_yticks(range(len(names)), [plain(name) for name in names])
     said = {*_ALWAYS, *(str(verdict) for _, table in panels for verdict in table["verdict"])}
     shown = {verdict: colour for verdict, colour in _COLOURS.items() if verdict in said}
-    handles = [Patch(fc=colour, ec=palette.GREY, lw=0.4, label=_MEANING[verdict]) for verdict, colour in shown.items()]
+    # Where nothing is to be gained by trade, gains are in money, and cells say so.
+    noes = [str(text) for _, table in panels for text in table.loc[table["verdict"] == "no", "text"]]
+    counted = not noes or any("×" in text for text in noes)
+    meaning = _MEANING if counted else _MEANING | {"no": "broken: what members gain"}
+    handles = [Patch(fc=colour, ec=palette.GREY, lw=0.4, label=meaning[verdict]) for verdict, colour in shown.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     put_title(figure, title)
     return figure
