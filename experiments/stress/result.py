@@ -173,7 +173,7 @@ def drawn(document: Mapping[str, Any]) -> Figure:
             "institution": one["name"] if one["transfers"] == "none" else f"{one['name']},\n{one['transfers']}",
             "question": question,
             "verdict": one["shown"][question].partition(":")[0],
-            "text": one["shown"][question],
+            "text": _drawn_text(one, question),
         }
         for one in document["lines"][:MOST_DRAWN]
         for question in asked
@@ -182,6 +182,15 @@ def drawn(document: Mapping[str, Any]) -> Figure:
     title = f"{document['name']}: which institutions survive whom"
     figure: Figure = draw([("", pd.DataFrame(rows))] if rows else [], asked, title)
     return figure
+
+
+def _drawn_text(line: Mapping[str, Any], question: str) -> str:
+    """Return what a cell of the picture says: of those who leave also how much severance is needed, if it is some."""
+    shown: str = line["shown"][question]
+    needed: str = line["severance_needed"]
+    if question != Question.LEAVING or not needed.startswith(("none helps", "at least")):
+        return shown
+    return f"{shown}\n{'no severance helps' if needed == 'none helps' else f'severance: {needed}'}"
 
 
 def _is_answered(document: Mapping[str, Any], question: str) -> bool:

@@ -50,7 +50,7 @@ class BlockedRange:
 
     Attributes:
         least: the least severance of each type, one ``(K_i,)`` for each player, units of money.
-        most: the most, likewise.
+        most: the most, one ``(K_i,)`` for each player, units of money.
         invitations: of the plan.
         payments: expected, to each type, one ``(K_i,)`` for each player, units of money.
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import marketgame as face
-from marketgame.experiments.certificate_files.files import certificate_in
+from marketgame.experiments.certificate_files.files import certificate_in, certificate_text
 from marketgame.experiments.certificate_files.played import AnyCertificate, verify
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles
@@ -21,9 +22,12 @@ from marketgame.experiments.stress.selection import chosen
 from marketgame.experiments.stress.severance import Severance, promise_of
 from marketgame.mechanisms.blocking.severance_range import spare
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
+from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities
+from marketgame.mechanisms.core.least_severance import LeastSeverance, least_severance
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Refusal
 from tests.experiments.command_calls import Call, assert_one_line, one_document
+from tests.mechanisms.myerson_examples import EXAMPLE_2, pooling
 
 FARMERS = "example:three-farmers"
 STATED = """
@@ -186,3 +190,20 @@ def test_severance_is_promised_by_type_and_to_nobody_who_needs_none() -> None:
     nothing[1][0] = 2.5
     name, kind = economy.players[1].name, economy.players[1].types
     assert promise_of(economy, tuple(nothing)) == {name: {kind[0].name: 2.5, kind[1].name: 0.0}}
+
+
+def test_the_certificate_of_a_bound_survives_its_file_and_a_changed_one_is_refused() -> None:
+    mechanism = pooling(3.5, 2.5)
+    answer = least_severance(EXAMPLE_2, mechanism)
+    assert isinstance(answer, LeastSeverance)
+    earned = ex_post_utilities(EXAMPLE_2, mechanism)
+    text = certificate_text(SeveranceCertificate(EXAMPLE_2, earned, answer.bound, answer.ranges))
+    again = certificate_in(text, "severance", allow_code=False)
+    assert isinstance(again, SeveranceCertificate)
+    assert len(again.ranges) == len(answer.ranges) > 1
+    assert verify(again).confirmed
+    assert certificate_text(again) == text
+    document = json.loads(text)["content"]
+    document["ranges"][0]["most"][0][0] += 1.0
+    with pytest.raises(InputError, match="changed after it was written"):
+        certificate_in(json.dumps({**json.loads(text), "content": document}), "severance", allow_code=False)
