@@ -60,9 +60,11 @@ PRESETS: Mapping[str, MarketRules] = MappingProxyType(
 def usual_transfers(economy: Economy) -> tuple[TransferRule, ...]:
     """Return the transfers asked with every set of rules: the least first, those that coalitions cannot exploit last.
 
-    Where everybody has one type nobody can lie, and all pay for what they get.
+    Where everybody has one type nobody can lie, and all pay for what they get. So they do where types are correlated
+    and too many to list: no other transfers are known that do without a list.
     """
-    if max(economy.prior.type_counts) == 1:
+    prior = economy.prior
+    if max(prior.type_counts) == 1 or (prior.obstacle and not prior.independent):
         return (TransferRule.NONE,)
     alone = TransferRule.EXPECTED_EXTERNALITY if economy.prior.independent else TransferRule.LP
     return (alone, TransferRule.COALITION_PROOF)

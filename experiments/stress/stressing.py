@@ -139,8 +139,12 @@ def asked_of(  # noqa: PLR0913 -- one parameter for each option of the command l
         scenario, own=own, rules=rules, transfers=transfers, severance=severance, presets=presets, every=every
     )
     questions = {*questions_named(ask, "ask")}
+    drawn = bool(scenario.economy.prior.obstacle)
+    if drawn and questions - {question for one in PLAYED for question in one.questions}:
+        # What is known of traders too many to list is found all at once.
+        questions |= {*Inquiry.REPORTS.questions}
     inquiries = tuple(one for one in Inquiry if one is Inquiry.WELFARE or questions & {*one.questions})
-    if scenario.economy.prior.obstacle:
+    if drawn:
         # Theorems answer at once of traders too many to list, who take longest to play.
         inquiries = tuple(sorted(inquiries, key=lambda one: PLAYED.index(one) + 1 if one in PLAYED else 0))
     return Asked(scenario, (Benchmarks(), *institutions), inquiries)

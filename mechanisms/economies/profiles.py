@@ -236,7 +236,9 @@ def _multinomial(counts: IntegerArray, chances: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
         logs = np.log(chances)
     # Nobody of a type that is impossible is certain.
-    each = np.where(counts[None] > 0, counts[None] * np.where(np.isfinite(logs), logs, -np.inf)[:, None], 0.0)
+    possible = np.isfinite(logs)
+    some = np.where(possible[:, None], counts[None] * np.where(possible, logs, 0.0)[:, None], -np.inf)
+    each = np.where(counts[None] > 0, some, 0.0)
     return np.asarray(np.exp(ways + each.sum(axis=-1)))
 
 

@@ -638,3 +638,24 @@ def test_among_many_a_price_that_everybody_pays_keeps_nobody_who_is_promised_som
         scenario = replace(market, transfers=TransferRule.NONE, severance=severance)
         found = answered(scenario, Inquiry.LEAVING, {}, NO_DEADLINE, None)
         assert found.rulings[Question.LEAVING].verdict is verdict
+
+
+def test_correlated_types_too_many_to_list_are_asked_with_the_transfers_that_need_no_list(tmp_path: Path) -> None:
+    file = tmp_path / "crowd.toml"
+    file.write_text(
+        'kind = "market-economy"\nname = "crowd"\ngoods = ["wheat", "money"]\nunits = ["tonne", "euro"]\n'
+        '[[players]]\nname = "farm"\ncount = 24\n'
+        + "".join(
+            f"types.{name} = {{ probability = 0.5, endowment = [2.0, 100.0], "
+            f'valuation = {{ family = "quadratic", intercept = [{most}], slope = [[1.0]] }} }}\n'
+            for name, most in (("low", 8.0), ("high", 12.0))
+        )
+        + '[prior]\nlaw = { name = "gaussian-copula", correlation = 0.5 }\n',
+        encoding="utf-8",
+    )
+    must = ["any coalition", "coalitions that leave"]
+    found = face.stress(file, ask=must, must=must, presets=["matched-escrow"], seconds=60)
+    (one,) = found.institutions
+    assert one.institution.transfers == "none"
+    assert {one.rulings[question].verdict for question in (Question.ANY, Question.LEAVING)} == {Verdict.PROVEN}
+    assert found.recommended.institution == one.institution.name

@@ -22,9 +22,15 @@ from marketgame.mechanisms.economies.profiles import (
 from tests.mechanisms.replicated_economies import all_different, booms_and_busts, replicas
 
 MARGINALS = [np.array([0.2, 0.5, 0.3]), np.array([0.6, 0.4]), np.array([0.25, 0.75])]
+# Some types are impossible in busts, others in booms.
+NOT_EVERYTHING = FactorPrior(
+    np.array([0.35, 0.65]), [np.array([[1.0, 0.0], [0.3, 0.7]])] * 3 + [np.array([[0.6, 0.4], [0.0, 1.0]])] * 2
+)
 
 
-@pytest.mark.parametrize("prior", [None, booms_and_busts()], ids=["independent", "a common factor"])
+@pytest.mark.parametrize(
+    "prior", [None, NOT_EVERYTHING, booms_and_busts()], ids=["independent", "sure", "a common factor"]
+)
 def test_counts_of_replicas_give_the_expectations_of_all_profiles(prior: Prior | None) -> None:
     economy = replicas(prior)
     every, counted = (exact_profiles(economy, listing) for listing in (Listing.LISTED, Listing.COUNTED))
