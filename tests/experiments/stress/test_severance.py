@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,18 +15,21 @@ from marketgame.experiments.certificate_files.files import certificate_in, certi
 from marketgame.experiments.certificate_files.played import AnyCertificate, verify
 from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles
-from marketgame.experiments.stress import leaving
+from marketgame.experiments.stress import leaving, severance
 from marketgame.experiments.stress.market_institution import MarketInstitution
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.restrictiveness import restricts_at_least
 from marketgame.experiments.stress.ruling import Certainty, Measure, Measured
 from marketgame.experiments.stress.selection import chosen
 from marketgame.experiments.stress.severance import Severance, promise_of
+from marketgame.experiments.stress.words import needed_text
 from marketgame.mechanisms.blocking.severance_range import spare
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities
+from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.core.least_severance import LeastSeverance, least_severance
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.market_game.rules import PAPER_RULES, Refusal
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 from tests.mechanisms.myerson_examples import EXAMPLE_2, pooling
@@ -207,3 +212,22 @@ def test_the_certificate_of_a_bound_survives_its_file_and_a_changed_one_is_refus
     document["ranges"][0]["most"][0][0] += 1.0
     with pytest.raises(InputError, match="changed after it was written"):
         certificate_in(json.dumps({**json.loads(text), "content": document}), "severance", allow_code=False)
+
+
+def test_a_bound_that_is_positive_is_told_as_such_with_what_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No market is known that needs some; Example 2 stands in for one.
+    mechanism = pooling(3.5, 2.5)
+    answer = least_severance(EXAMPLE_2, mechanism)
+    earned = ex_post_utilities(EXAMPLE_2, mechanism)
+    monkeypatch.setattr(severance, "alone", lambda *_: None)
+    monkeypatch.setattr(severance, "_answered", lambda *_: (EXAMPLE_2, answer))
+    contract = cast("GrandContract", SimpleNamespace(gains=earned))
+    found = severance.severance_needed(contract, {}, (), NO_DEADLINE)
+    assert found.certainty is Certainty.BOUND
+    assert found.value == found.low == pytest.approx(5 / 12, abs=1e-5)
+    assert found.because == "against the divisions looked at 0.416667 will do"
+    assert needed_text(found).startswith("at least 0.416")
+    assert found.evidence is not None
+    assert verify(certificate_in(found.evidence.text, found.evidence.name, allow_code=False)).confirmed
+    promised = severance.least_promise(contract, {}, (), NO_DEADLINE)
+    assert promised[0] == pytest.approx([5 / 6, 0.0])
