@@ -50,7 +50,7 @@ class Ruling:
         follows_from: the question whose answer is this one's too; none if it was asked itself.
 
     Raises:
-        ValueError: it is said to be proven without a file.
+        TypeError: it is said to be proven without a file.
     """
 
     verdict: Verdict
@@ -71,7 +71,8 @@ class Ruling:
 
     def __post_init__(self) -> None:
         if self.verdict is Verdict.PROVEN and self.evidence is None:
-            raise ValueError(f"{self.because!r} is said to be proven without a file that anybody can check")
+            # No economy is to blame for that, as ValueErrors would say.
+            raise TypeError(f"{self.because!r} is said to be proven without a file that anybody can check")
 
 
 class Measure(StrEnum):
