@@ -10,7 +10,11 @@ import pytest
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
 from marketgame.mechanisms.certificates.certificate import recomputed, verify
-from marketgame.mechanisms.certificates.compared_welfare import certify_compared_welfare, verify_compared_welfare
+from marketgame.mechanisms.certificates.compared_welfare import (
+    ComparedWelfareCertificate,
+    certify_compared_welfare,
+    verify_compared_welfare,
+)
 from marketgame.mechanisms.certificates.plain import welfare
 from marketgame.mechanisms.certificates.welfare import certify_first_best
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, gains_from, obeyed_trades
@@ -28,14 +32,18 @@ def test_what_obedience_brings_is_what_the_engine_says_and_no_more_than_there_is
     engine = gains_from(ECONOMY, ECONOMY.profiles, obeyed_trades(ECONOMY, market, ECONOMY.profiles)).sum(axis=-1)
     assert found.gains == pytest.approx(float(ECONOMY.prior.probability @ engine), rel=1e-9)
     assert found.gains <= certify_first_best(ECONOMY).bound * (1 + 1e-9)
-    if market is ComparedMarket.CALL:  # Who reports the truth ends at the price that supports it.
-        assert found.gains == pytest.approx(certify_first_best(ECONOMY).gains, rel=1e-9)
     save_certificate(found, tmp_path / "welfare.json")
     again = load_certificate(tmp_path / "welfare.json")
+    assert isinstance(again, ComparedWelfareCertificate)
     document = replay_document(replayed(again))
     assert document["confirmed"]
     assert document["certifies"] == "compared-obedience"
     assert verify(recomputed(again)).confirmed
+
+
+def test_who_reports_the_truth_to_a_call_market_ends_at_the_price_that_supports_the_first_best() -> None:
+    found = certify_compared_welfare(ECONOMY, ComparedMarket.CALL)
+    assert found.gains == pytest.approx(certify_first_best(ECONOMY).gains, rel=1e-9)
 
 
 @pytest.mark.parametrize("market", ComparedMarket)
