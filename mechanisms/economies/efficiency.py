@@ -25,7 +25,7 @@ import numpy as np
 from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.economies.economy import Economy
-from marketgame.mechanisms.economies.joint_allocation import allocate_jointly, other_answers
+from marketgame.mechanisms.economies.joint_allocation import OTHER_WAYS, allocate_jointly
 from marketgame.mechanisms.economies.separable_allocation import (
     WHOLE_SUPPLY,
     WORTH_INFINITELY_MUCH,
@@ -230,11 +230,17 @@ def _solve(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray)
 
 def _try_again(economy: Economy, answer: EfficientAllocation, numbers: IntegerArray) -> None:
     """Replace answers that are not proven by better ones, if other ways find them."""
-    profiles = answer.profiles[numbers]
-    rows, supply = economy.rows(profiles), economy.endowments(profiles)[..., :-1].sum(axis=-2)
-    for find in other_answers(economy.valuations, rows, supply, answer.price[numbers, :-1]):
+    for find in OTHER_WAYS:
+        numbers = numbers[~(answer.optimality_gap[numbers] <= OPTIMALITY_TOLERANCE)]
+        if not numbers.size:
+            return
+        profiles = answer.profiles[numbers]
+        rows, supply = economy.rows(profiles), economy.endowments(profiles)[..., :-1].sum(axis=-2)
+        found = find(economy.valuations, rows, supply, answer.price[numbers, :-1])
+        if found is None:
+            continue
         other = _unanswered(economy, profiles)
-        _fill_in(economy, other, np.arange(len(numbers)), *find())
+        _fill_in(economy, other, np.arange(len(numbers)), *found)
         better = np.flatnonzero(other.optimality_gap < answer.optimality_gap[numbers])
         for name in (each.name for each in fields(EfficientAllocation) if each.name != "profiles"):
             getattr(answer, name)[numbers[better]] = getattr(other, name)[better]

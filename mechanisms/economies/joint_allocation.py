@@ -13,7 +13,7 @@ in logarithms are nearly the solution of linear equations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -53,17 +53,6 @@ def allocate_jointly(table: ValuationTable, rows: IntegerArray, supply: FloatArr
     pieces, owner = parts.of_rows(rows)
     bundles, price = allocate_by_interior_point(parts, pieces, supply, parts.caps_of(pieces))
     return _gathered(np.where(parts.caps[pieces] > 0, bundles, 0), owner, rows.shape[-1]), price
-
-
-def other_answers(
-    table: ValuationTable, rows: IntegerArray, supply: FloatArray, price: FloatArray
-) -> Iterator[Callable[[], Answer]]:
-    """Yield other ways to the same, to be tried where an answer is not proven; prices ``(P, G)`` are those it had."""
-    if (supply > 0).all():
-        parts = _Pieces.of(table)
-        yield lambda: _by_tangents(parts, rows, supply)
-        if not table.select(rows).kinked and not table.by_activities(rows):
-            yield lambda: _by_prices(table, rows, supply, price)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +139,14 @@ def _gathered(bundles: FloatArray, owner: IntegerArray, players: int) -> FloatAr
     return held
 
 
-def _by_tangents(parts: _Pieces, rows: IntegerArray, supply: FloatArray) -> Answer:
+def _by_tangents(table: ValuationTable, rows: IntegerArray, supply: FloatArray, _: FloatArray) -> Answer | None:
     """Return optimum and shadow prices of linear programs that see pieces through their tangents, one for each profile.
 
     Where tangents promise more than a piece is worth another one is added. Pieces of constant value need one.
     """
+    if not (supply > 0).all():
+        return None
+    parts = _Pieces.of(table)
     pieces, owner = parts.of_rows(rows)
     answers = [_below_tangents(parts, one, there) for one, there in zip(pieces, supply, strict=True)]
     bundles = np.stack([bundle for bundle, _ in answers])
@@ -200,8 +192,10 @@ def _below_tangents(parts: _Pieces, pieces: IntegerArray, supply: FloatArray) ->
     return best
 
 
-def _by_prices(table: ValuationTable, rows: IntegerArray, supply: FloatArray, start: FloatArray) -> Answer:
-    """Return demands and prices at which they are the supply, one search for each profile."""
+def _by_prices(table: ValuationTable, rows: IntegerArray, supply: FloatArray, start: FloatArray) -> Answer | None:
+    """Return demands and prices at which they are the supply, one search for each profile, from prices ``(P, G)``."""
+    if not (supply > 0).all() or table.select(rows).kinked or table.by_activities(rows):
+        return None
     profiles = zip(rows, supply, start, strict=True)
     cleared = [_cleared(table.select(one), there, price) for one, there, price in profiles]
     return np.stack([bundles for bundles, _ in cleared]), np.stack([price for _, price in cleared])
@@ -230,3 +224,11 @@ def _cleared(traders: ValuationBatch, supply: FloatArray, start: FloatArray) -> 
             # What rounding leaves is shared out, so that it fits.
             return wanted * np.minimum(supply / total, 1), np.exp(found.x)
     return np.zeros((*traders.shape, supply.size)), np.zeros_like(supply)
+
+
+OTHER_WAYS: tuple[Callable[[ValuationTable, IntegerArray, FloatArray, FloatArray], Answer | None], ...] = (
+    _by_prices,
+    _by_tangents,
+)
+"""Other ways to what `allocate_jointly` returns, the quicker one first, from the prices that it found; none where a way
+does not lead there."""
