@@ -12,15 +12,16 @@ import pytest
 
 import marketgame as face
 from marketgame.experiments.certificate_files.files import content_hash, load_certificate
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.stress.leaving import leaving
 from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
 from marketgame.experiments.stress.ruling import Ruling
-from marketgame.mechanisms.certificates.certificate import verify
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
@@ -29,8 +30,14 @@ from tests.mechanisms.strategies import economy_of, line, one_type
 ESCROW = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
 
 
+def shipped(name: str) -> Economy:
+    economy = face.load(f"example:{name}")
+    assert isinstance(economy, Economy)
+    return economy
+
+
 def compensated() -> Ruling:
-    economy = face.load("example:three-farmers")
+    economy = shipped("three-farmers")
     efficient = efficient_allocation(economy)
     contract = GrandContract(economy, efficient, coalition_proof_transfers(economy, efficient))
     found = proven_by(Theorem.COMPENSATED, contract_instance(contract, ESCROW))
@@ -39,14 +46,14 @@ def compensated() -> Ruling:
 
 
 def tempted() -> Ruling:
-    contract = grand_contract(face.load("example:three-traders"))
+    contract = grand_contract(shipped("three-traders"))
     found = proven_by(Theorem.ARBITRAGE, contract_instance(contract, MarketRules.no_short_sales()))
     assert found is not None
     return found
 
 
 def kept() -> Ruling:
-    contract = grand_contract(face.load("example:three-traders"))
+    contract = grand_contract(shipped("three-traders"))
     found = proven_by(Theorem.AT_THE_PRICE, contract_instance(contract, MarketRules.paper()))
     assert found is not None
     return found

@@ -38,6 +38,7 @@ def test_what_obedience_brings_is_what_the_engine_says_and_no_more_than_there_is
     document = replay_document(replayed(again))
     assert document["confirmed"]
     assert document["certifies"] == "compared-obedience"
+    assert isinstance(again, ComparedWelfareCertificate)
     assert verify(recomputed(again)).confirmed
 
 
