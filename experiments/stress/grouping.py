@@ -81,6 +81,8 @@ def _together(group: Sequence[Candidate], everybody: Sequence[Candidate]) -> Lin
         name += f" with {', '.join(having)}"
     if lacking:
         name += f" without {', '.join(lacking)}"
+    if not having and not lacking:
+        name += " institutions"
     return Line(name, common.get("transfers", "various"), tuple(group))
 
 

@@ -298,7 +298,8 @@ def _over(asked: Asked, cell: Cell, outcomes: Mapping[Cell, Outcome]) -> bool:
 
 
 def _candidate(asked: Asked, institution: Institution, outcomes: Mapping[Cell, Outcome]) -> Candidate:
-    found = [outcomes[cell] for cell in asked.cells if cell.institution == institution.name and cell in outcomes]
+    cells = (Cell(institution.name, inquiry) for inquiry in asked.inquiries)
+    found = [outcomes[cell] for cell in cells if cell in outcomes]
     refused = next((one.refused for one in found if one.refused), "")
     welfare = {measure: value for one in found for measure, value in one.answered.welfare.items()}
     known = asked.known(institution.name, outcomes)
