@@ -8,8 +8,6 @@ from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.studies.baselines import rows_of
 from marketgame.experiments.studies.carbon import ECONOMIES
 
-# One of ten types each learns slowly: see the page.
-SLOW = {"two-sided-trade"}
 # Which economies admit what: gains that there could be shares of, transfers under which truth is best for coalitions,
 # and equilibria at trading posts that are known, which goods that bear on each other do not have.
 NOTHING_TO_GAIN = {"grain-by-lot", "three-equal-traders", "three-thirsty-traders"}
@@ -33,12 +31,9 @@ def test_learners_reach_the_first_best_where_deposits_bind_and_nowhere_else_more
     if name in NO_TRANSFERS:
         assert not any(bound[column] for column in ("one_liar", "one_player", "careless", "learned"))
         return
-    # Where types are correlated some lies cost nothing, and learners drift to them.
-    exact = economy.prior.independent and name not in SLOW
     assert bound["obeyed"] == "100.00%"
     assert bound["careless"] == "sampled"
-    if bound["learned"] and exact:
-        assert float(str(bound["learned"]).rstrip("%")) >= 99.0
+    assert float(str(bound["learned"]).rstrip("%")) >= 99.0
     for institution, row in rows.items():
         if row["learned"] and institution.startswith(("call market", "trading posts")):
             assert float(str(row["learned"]).rstrip("%")) <= float(str(bound["learned"]).rstrip("%")) + 0.01

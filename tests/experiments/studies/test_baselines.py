@@ -44,16 +44,13 @@ def test_each_economy_has_all_institutions(table: pd.DataFrame) -> None:
         assert list(table.loc[table["economy"] == name, "institution"])[2:] == wanted
 
 
-def test_where_deposits_bind_learners_reach_the_first_best_but_where_lies_cost_nothing_or_types_are_ten(
-    table: pd.DataFrame,
-) -> None:
+def test_where_deposits_bind_learners_reach_the_first_best_but_for_a_hundredth(table: pd.DataFrame) -> None:
     bound = table[table["institution"].str.startswith(BOUND) & (table["obeyed"] != "")]
     assert (bound["obeyed"] == "100.00%").all()
     assert (bound["careless"] == "sampled").all()
     learned = {name: share(found) for name, found in zip(bound["economy"], bound["learned"], strict=True) if found}
-    correlated = {name for name in learned if not economy_of(name).prior.independent}
-    assert {name for name, found in learned.items() if found < 0.99} == correlated | {"two-sided-trade"}
-    # Among three hundred nobody learns.
+    assert all(found >= 0.99 for found in learned.values())
+    # Among three hundred some learn in a stress test; this table leaves them out.
     assert set(bound["economy"]) - set(learned) == {"three-hundred-traders"}
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from marketgame.experiments.certificate_files.files import load_certificate, save_certificate
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
-from marketgame.mechanisms.certificates.certificate import recomputed, verify
 from marketgame.mechanisms.certificates.compared_welfare import (
     ComparedWelfareCertificate,
     certify_compared_welfare,
