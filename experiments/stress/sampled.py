@@ -125,19 +125,21 @@ def _on_demand(found: Examination) -> ContractOnDemand:
 def _proven(found: Examination, theorem: Theorem) -> Ruling:
     """Return what a theorem says, with the certificate that its premises hold; sampled where none can be made.
 
-    One that rests on fewer draws than there would be with more time could not be made again.
+    What every report leads to, on which expected externalities rest where types are drawn, takes too long to find out
+    whenever a certificate is replayed.
     """
     contract = _on_demand(found)
     sample = contract.sample
     certified = None
-    if not sample.cut:
-        known = (sample.profiles, sample.efficient)
+    if sample.profiles.exact or contract.rule is not TransferRule.EXPECTED_EXTERNALITY:
+        # Whoever replays it has time for as many draws as are wanted.
+        known = None if sample.cut else (sample.profiles, sample.efficient)
         # A family of somebody's own may have no formula in rational numbers.
         with suppress(ValueError):
             certified = proven_by(
                 theorem, Instance(contract.economy, rules=found.rules, transfers=contract.rule, known=known)
             )
-    return certified or Ruling(Verdict.SAMPLED, theorem.value, cut=sample.cut)
+    return certified or Ruling(Verdict.SAMPLED, theorem.value)
 
 
 def _no(found: FoundDeviation, scale: float) -> Ruling:
