@@ -549,7 +549,7 @@ def test_of_many_institutions_those_are_played_first_that_nothing_has_refuted() 
     class Quick(Slow):
         def answer(self, inquiry: Inquiry, *_: object) -> Answered:
             verdict = NO if int(self.name) % 2 and inquiry is Inquiry.ORDERS else YES
-            return Answered(dict.fromkeys(inquiry.questions, Ruling(verdict, "drawn")))
+            return Answered(dict.fromkeys(inquiry.questions, Ruling(verdict, "drawn", evidence=FILE)))
 
     many = tuple(Quick(str(place)) for place in range(MANY + 2))
     ask_all(Asked(farmland(), many), {}, NO_DEADLINE, None, lambda outcome: told.append(outcome.cell))
