@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import marketgame as face
 from marketgame.experiments.certificate_files.files import content_hash, load_certificate
 from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.stress.leaving import leaving
@@ -24,7 +25,6 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
-from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 from tests.mechanisms.strategies import economy_of, line, one_type
 
 ESCROW = MarketRules(execution=Execution.MATCHED, refusal=Refusal.ESCROW)
@@ -34,10 +34,6 @@ def shipped(name: str) -> Economy:
     economy = face.load(f"example:{name}")
     assert isinstance(economy, Economy)
     return economy
-
-
-def private_economy() -> Economy:
-    return random_economy(1, random_independent_prior(1, (2, 2, 2)), money=2000.0)
 
 
 def compensated() -> Ruling:
