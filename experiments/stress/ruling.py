@@ -48,9 +48,6 @@ class Ruling:
         cut: whether time ran out, so that with more of it more might be known.
         safe_after_lies: whether the evidence also says that no lie gains that anything follows.
         follows_from: the question whose answer is this one's too; none if it was asked itself.
-
-    Raises:
-        TypeError: it is said to be proven without a file.
     """
 
     verdict: Verdict
@@ -68,11 +65,6 @@ class Ruling:
     cut: bool = False
     safe_after_lies: bool = False
     follows_from: Question | None = None
-
-    def __post_init__(self) -> None:
-        if self.verdict is Verdict.PROVEN and self.evidence is None:
-            # No economy is to blame for that, as ValueErrors would say.
-            raise TypeError(f"{self.because!r} is said to be proven without a file that anybody can check")
 
 
 class Measure(StrEnum):
@@ -136,7 +128,16 @@ class Answered:
     Attributes:
         rulings: by question; a question that does not make sense of the institution is left out.
         welfare: by measure.
+
+    Raises:
+        TypeError: something is said to be proven without a file.
     """
 
     rulings: Mapping[Question, Ruling] = field(default_factory=dict)
     welfare: Mapping[Measure, Measured] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for ruling in self.rulings.values():
+            if ruling.verdict is Verdict.PROVEN and ruling.evidence is None:
+                # No economy is to blame for that, as ValueErrors would say.
+                raise TypeError(f"{ruling.because!r} is said to be proven without a file that anybody can check")

@@ -16,7 +16,7 @@ from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.stress.leaving import leaving
 from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.ruling import Ruling
+from marketgame.experiments.stress.ruling import Answered, Ruling
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.contracts.coalition_proof import coalition_proof_transfers
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, grand_contract
@@ -140,7 +140,7 @@ def test_a_file_about_something_else_is_refused(
 
 def test_nothing_is_proven_without_a_file() -> None:
     with pytest.raises(TypeError, match="without a file"):
-        Ruling(Verdict.PROVEN, "so it is said")
+        Answered({Question.ANY: Ruling(Verdict.PROVEN, "so it is said")})
     assert Ruling(Verdict.SAMPLED, "so it is said").evidence is None
 
 
