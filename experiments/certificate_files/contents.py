@@ -24,7 +24,6 @@ from marketgame.experiments.certificate_files.forms import (
     optional,
     tagged,
 )
-from marketgame.experiments.certificate_files.played import CarelessCertificate, LearningCertificate, Market
 from marketgame.experiments.files.economy_file import Name
 from marketgame.experiments.files.scenario_file import RulesInput
 from marketgame.mechanisms.blocking.severance_range import BlockedRange
@@ -60,6 +59,7 @@ from marketgame.mechanisms.deviations.reactions import (
 from marketgame.mechanisms.deviations.situation import Reaction, Situation
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.market.sampled_play.certificate import CarelessCertificate, LearningCertificate, Market
 
 
 def names_of(coalition: Sequence[int], economy: Economy) -> list[str]:

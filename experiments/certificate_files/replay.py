@@ -12,13 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from marketgame.experiments.certificate_files.contents import CERTIFIES, TAGS, names_of, reaction_text
-from marketgame.experiments.certificate_files.played import (
-    AnyCertificate,
-    CarelessCertificate,
-    LearningCertificate,
-    Market,
-    verified_and_recomputed,
-)
+from marketgame.experiments.certificate_files.played import AnyCertificate, verified_and_recomputed
 from marketgame.experiments.printing import marked, members_named, named, number, table
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.blocking import BlockingCertificate, InhibitionCertificate
@@ -48,6 +42,7 @@ from marketgame.mechanisms.economies.coalitions import MOST_LISTED
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.profiles import players_alike
 from marketgame.mechanisms.market_game.rules import MarketRules
+from marketgame.simulation.market.sampled_play.certificate import CarelessCertificate, LearningCertificate, Market
 
 type PlayedCertificate = DeviationCertificate | MisreportCertificate | JointMisreportCertificate
 type ObeyedCertificate = ObedienceCertificate | ComparedWelfareCertificate

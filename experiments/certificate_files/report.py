@@ -11,7 +11,6 @@ import numpy as np
 
 from marketgame.experiments.certificate_files.contents import TAGS, names_of
 from marketgame.experiments.certificate_files.files import load_certificate
-from marketgame.experiments.certificate_files.played import CarelessCertificate, LearningCertificate
 from marketgame.experiments.certificate_files.replay import Replay, print_replay, replayed
 from marketgame.experiments.files.input_file import InputFiles
 from marketgame.experiments.printing import members_named, number, page_parts
@@ -38,6 +37,7 @@ from marketgame.mechanisms.economies.economy import Economy
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.names import LONGEST_NAME, on_a_line
 from marketgame.results.report.page import Facts, Page, Part, Section, Text, Words
+from marketgame.simulation.market.sampled_play.certificate import CarelessCertificate, LearningCertificate
 
 # Bankrupt players named in a sentence.
 MOST_NAMED = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marketgame.experiments.certificate_files.files import load_certificate
-from marketgame.experiments.certificate_files.played import PLAYED, verify
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.play.report import provenance
 from marketgame.experiments.printing import members_named, number
@@ -20,6 +20,7 @@ from marketgame.experiments.stress.words import NOT_ASKED, WHAT_IS_NEEDED, what_
 from marketgame.results.manifests import FILES, MANIFEST, check, place_of, read_manifest
 from marketgame.results.report.page import Page, Section, Table, Words
 from marketgame.results.report.pictures import picture
+from marketgame.simulation.market.sampled_play.certificate import PLAYED
 
 WELFARE = {
     Measure.FIRST_BEST: "first best",

@@ -10,11 +10,11 @@ import pytest
 
 from marketgame.experiments.certificate_files.contents import CERTIFICATES
 from marketgame.experiments.certificate_files.forms import LAYOUTS, MisfitError, Record, Seen
-from marketgame.experiments.certificate_files.played import PLAYED
 from marketgame.experiments.files.input_file import InputError, validated
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.certificate import Certificate
 from marketgame.mechanisms.deviations.situation import Situation
+from marketgame.simulation.market.sampled_play.certificate import PLAYED
 
 # Economy and rules stand at the top of the certificate; what is known to be efficient only saves time.
 SPARED: dict[type, set[str]] = {Situation: {"economy", "rules", "efficient"}}

@@ -18,7 +18,7 @@ from marketgame.experiments.stress.compared_institution import COMPARED, Compare
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.comparisons import COMPARISONS
 from marketgame.experiments.stress.market_institution import REPAIRED
-from marketgame.experiments.stress.played import Effort, careless, learned_numbers, learned_ruling, learning
+from marketgame.experiments.stress.played import Effort, careless, learned_ruling, learning
 from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.ruling import Answered, Measure, Measured, Ruling
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
@@ -33,6 +33,7 @@ from marketgame.mechanisms.incentive_efficiency.welfare import first_best_gains
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline, DeadlinePassedError
 from marketgame.mechanisms.market_game.rules import Execution, MarketRules, Refusal
 from marketgame.simulation.market.replications import Replications, replicate
+from marketgame.simulation.market.sampled_play.plays import learned_numbers
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 CASES = Path(__file__).parents[3] / "experiments" / "cases"
@@ -163,7 +164,7 @@ def test_carelessness_that_was_played_in_part_is_no_sample_of_all_of_it(monkeypa
             raise DeadlinePassedError
         return replicate(scenario, count)
 
-    monkeypatch.setattr("marketgame.experiments.stress.played.replicate", twice)
+    monkeypatch.setattr("marketgame.simulation.market.sampled_play.plays.replicate", twice)
     ruling = careless(asked, Deadline.after(0), FEW).rulings[Question.CARELESS]
     assert ruling.cut
     assert ruling.verdict is Verdict.NOT_REFUTED

@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import certificate_in
-from marketgame.experiments.certificate_files.played import (
-    CarelessCertificate,
-    LearningCertificate,
-    PlayedCertificate,
-    verify,
-)
+from marketgame.experiments.certificate_files.played import verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
@@ -30,6 +25,11 @@ from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.simulation.market.sampled_play.certificate import (
+    CarelessCertificate,
+    LearningCertificate,
+    PlayedCertificate,
+)
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 FEW = Effort(careless_plays=8, most_careless=1, replications=2, rounds=10, longer=1)

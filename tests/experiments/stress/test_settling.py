@@ -12,11 +12,11 @@ from marketgame.experiments.files.examples import located
 from marketgame.experiments.stress.market_institution import REPAIRED
 from marketgame.experiments.stress.played import Effort, learning
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.settling import DOUBLINGS, TOLERANCE, Settling, stands
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.simulation.market.sampled_play.settling import DOUBLINGS, TOLERANCE, Settling, stands
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 USUAL = 40

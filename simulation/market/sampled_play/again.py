@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from marketgame.experiments.certificate_files.played import (
-    CarelessCertificate,
-    LearningCertificate,
-    PlayedCertificate,
-)
-from marketgame.experiments.stress import compared_play, played
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
 from marketgame.mechanisms.contracts.grand_contract import GrandContract
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
+from marketgame.simulation.market.sampled_play import compared_plays, plays
+from marketgame.simulation.market.sampled_play.certificate import (
+    CarelessCertificate,
+    LearningCertificate,
+    PlayedCertificate,
+)
 from marketgame.simulation.scenario.market_scenario import MarketScenario
 
 
@@ -60,14 +60,14 @@ def _careless(certificate: CarelessCertificate) -> CarelessCertificate:
     whom = list(zip(certificate.kinds, certificate.careless, strict=True))
     _refuse_strangers(economy, certificate.careless)
     if market.compared is not None:
-        plays = certificate.replications * certificate.rounds
-        types, found = compared_play.careless_plays(
-            economy, market.compared, certificate.seed, plays, whom, NO_DEADLINE
+        count = certificate.replications * certificate.rounds
+        types, found = compared_plays.careless_plays(
+            economy, market.compared, certificate.seed, count, whom, NO_DEADLINE
         )
     else:
         asked = _scenario(certificate)
-        types, found = played.careless_plays(asked, certificate.rounds, certificate.replications, whom, NO_DEADLINE)
-    again = played.careless_losses(economy, types, found)
+        types, found = plays.careless_plays(asked, certificate.rounds, certificate.replications, whom, NO_DEADLINE)
+    again = plays.careless_losses(economy, types, found)
     return replace(certificate, losses=again.shares, uncertainty=again.uncertainty, verdict=again.verdict)
 
 
@@ -75,15 +75,15 @@ def _learned(certificate: LearningCertificate) -> LearningCertificate:
     economy, market, count = certificate.economy, certificate.market, certificate.replications
     _refuse_strangers(economy, certificate.learners)
     if market.compared is not None:
-        promised = partial(compared_play.obeying, economy, market.compared)
-        types, gains, obeyed = compared_play.learning_plays(
+        promised = partial(compared_plays.obeying, economy, market.compared)
+        types, gains, obeyed = compared_plays.learning_plays(
             economy, market.compared, certificate.seed, certificate.learners, count, certificate.rounds
         )
     else:
         promised = None
         asked = _scenario(certificate)
-        types, gains, obeyed = played.learning_plays(asked, certificate.learners, count, certificate.rounds)
-    numbers = played.learned_numbers(economy, types, gains, obeyed, promised)
+        types, gains, obeyed = plays.learning_plays(asked, certificate.learners, count, certificate.rounds)
+    numbers = plays.learned_numbers(economy, types, gains, obeyed, promised)
     return replace(
         certificate,
         missed=numbers.missed,
