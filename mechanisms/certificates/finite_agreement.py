@@ -8,6 +8,7 @@ Source: Giraud and Rochon (2001), Definitions 5 to 7, over proper nonempty parts
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -16,16 +17,21 @@ import numpy as np
 
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.verification import Verification, compared, required
-from marketgame.mechanisms.collusion.finite_games.equilibrium import interim_utilities
+from marketgame.mechanisms.collusion.finite_games.equilibrium import incentive_gain, interim_utilities
 from marketgame.mechanisms.collusion.finite_games.extended_game import (
     CommunicationContract,
     Concept,
     ExtendedGame,
     contract_for,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, flaws_of
+from marketgame.mechanisms.collusion.finite_games.improvement import GAIN_TOLERANCE, Improvement, flaws_of
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import Unsettled, objection
-from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, revised_game
+from marketgame.mechanisms.collusion.finite_games.revised_game import RevisedGame, coalitions_of, revised_game
+
+# What counts as nothing must be less than this share of what some member of a part could gain.
+TOLD_APART = 1e-2
+# Differences below this share of what they are differences of are rounding.
+LAST_DIGITS = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,14 +165,53 @@ def verify_agreement(certificate: FiniteAgreementCertificate) -> Verification:
     except ValueError as error:
         return Verification(failures=(f"the agreement cannot be examined: {error}",))
     scale = certificate.among_all.scale
+    unclear = (*_not_of_own_size(again), *_not_told_from_rounding(certificate, claimed.contract))
     return Verification.joined(
         (
             compared("status_quo", certificate.status_quo, again.status_quo, scale),
             compared("promised", certificate.promised, again.promised, scale),
             Verification(failures=tuple(flaw.value for flaw in flaws)),
             required(broken is None, _why(certificate, broken)),
+            Verification(failures=unclear),
         )
     )
+
+
+def _not_of_own_size(found: FiniteAgreementCertificate) -> Iterator[str]:
+    """Yield who loses by an agreement or by the truth, whatever others' utility is measured in and ruin would cost."""
+    agreed = found.improvement
+    sizes = [
+        np.maximum(np.abs(kept), np.abs(got)) for kept, got in zip(agreed.status_quo, agreed.promised, strict=True)
+    ]
+    for member, kept, got, size in zip(found.coalition, agreed.status_quo, agreed.promised, sizes, strict=True):
+        if (got - kept < -LAST_DIGITS * size).any():
+            yield f"{found.players[member]} loses by the agreement"
+    temptation = incentive_gain(found.revised.game, agreed.contract, agreed.concept)
+    if temptation > LAST_DIGITS * min(float(size.max()) for size in sizes):
+        yield "somebody gains by what it reports or does after it"
+
+
+def _not_told_from_rounding(certificate: FiniteAgreementCertificate, agreed: CommunicationContract) -> Iterator[str]:
+    """Yield which parts could gain what the programs count as nothing: beside ruin that nobody risks, or too seldom.
+
+    A program's tolerance is a share of what a part can do to itself, and of gains before types are known. Neither may
+    hide what a member, told what it is told, could gain at most.
+    """
+    game = certificate.revised.game
+    for part in coalitions_of(game.players, proper=True):
+        facing = revised_game(game, agreed, part)
+        nothing = GAIN_TOLERANCE * facing.game.scale
+        for place, (kept, likely) in enumerate(zip(facing.status_quo, facing.game.type_probabilities, strict=True)):
+            by_state = np.moveaxis(facing.game.payoffs[..., place], 1, 0).reshape(len(facing.game.types), -1)
+            most = np.full(len(kept), -np.inf)
+            possible = facing.game.priors[:, place] > 0
+            np.maximum.at(most, facing.game.types[possible, place], by_state[possible].max(axis=1))
+            more = np.where(likely > 0, most - kept, 0.0)
+            rounded = LAST_DIGITS * np.maximum(np.abs(np.where(likely > 0, most, 0.0)), np.abs(kept))
+            if ((more > rounded) & (nothing > TOLD_APART * likely * more)).any():
+                members = " and ".join(certificate.players[one] for one in part)
+                yield f"what {members} might gain cannot be told from rounding"
+                break
 
 
 def _why(certificate: FiniteAgreementCertificate, broken: Improvement | Unsettled | None) -> str:

@@ -152,7 +152,8 @@ def verify_second_best(certificate: SecondBestCertificate, deadline: Deadline = 
 
 def _derived(certificate: SecondBestCertificate, deadline: Deadline) -> _Derived:
     economy = certificate.economy
-    stakes = stakes_by_type(economy, efficient_allocation(economy), certificate.payments)
+    # Payments are not at stake: whoever states them could state any, and miss constraints by a share of them.
+    stakes = stakes_by_type(economy, efficient_allocation(economy))
     played = play_mechanism(economy, certificate, stakes, deadline)
     nothing = np.zeros((economy.prior.size, len(economy.players)))
     first_best = best_welfare(PlainContract.of(economy, nothing, None, PAPER_RULES), deadline)

@@ -242,3 +242,22 @@ def test_correlated_types_too_many_profiles_and_deadlines(monkeypatch: pytest.Mo
     assert isinstance(stored.economy.prior, IndependentPrior)
     monkeypatch.setattr(welfare, "MOST_BUNDLES", 71)
     assert verify(stored).failures
+
+
+@pytest.mark.parametrize("bribe", [0.0, 1.0, 1e4, 1e8])
+def test_money_that_is_paid_back_elsewhere_hides_no_constraint(bribe: float) -> None:
+    """What a certificate states to be paid is no measure of what may be missed."""
+    rich = economy_of(
+        trader("seller", (1.0, 1e10), [Linear(one(0.1)), Linear(one(0.9))]),
+        trader("buyer", (0.0, 1e10), [Linear(one(0.2)), Linear(one(1.0))]),
+    )
+    traded = np.array([1.0, 1.0, 0.0, 1.0])
+    # Nothing in expectation to anybody, whatever is reported.
+    paid = 0.55 * traded + bribe * np.array([1.0, -1.0, -1.0, 1.0])
+    divisions = np.stack([1 - traded, traded], axis=1)[:, None, :, None]
+    nothing = (np.zeros((2, 2)), np.zeros((2, 2)))
+    forged = SecondBestCertificate(
+        rich, True, np.ones((4, 1)), divisions, np.stack([paid, -paid], axis=1), nothing, 0.0, 0.0
+    )
+    found = verify(recomputed(forged))
+    assert any("rather live on what it owns" in failure for failure in found.failures)
