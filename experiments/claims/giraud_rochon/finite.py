@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 
@@ -22,13 +22,19 @@ from marketgame.mechanisms.collusion.finite_games.extended_game import (
     contract_for,
     pure_contract,
 )
-from marketgame.mechanisms.collusion.finite_games.improvement import Improvement, improvement, improvement_from
+from marketgame.mechanisms.collusion.finite_games.improvement import (
+    Improvement,
+    NoImprovement,
+    improvement,
+    improvement_from,
+)
 from marketgame.mechanisms.collusion.finite_games.improvement_program import SideProblem, SideProgram, Wish
 from marketgame.mechanisms.collusion.finite_games.internal_consistency import (
     internally_consistent_improvement,
     objection,
 )
 from marketgame.mechanisms.collusion.finite_games.revised_game import revised_game
+from marketgame.mechanisms.economies.coalitions import Coalition
 from marketgame.mechanisms.linear_program import LinearProgram, Sense, certified
 
 ROUNDING = 1e-7
@@ -179,7 +185,7 @@ def _in_sum(game: ExtendedGame, contract: CommunicationContract, side: Improveme
 
 @dataclass(frozen=True)
 class Partners:
-    """A partnership of two, and somebody who knows whom it favours (Proposition 25 of docs/collusion.md).
+    """A partnership of two, and a doorkeeper who knows whom it favours (Proposition 25 of docs/collusion.md).
 
     Attributes:
         messages: in how many words Ann can be told to stay; all mean the same.
@@ -188,31 +194,38 @@ class Partners:
     messages: int
 
     def game(self) -> ExtendedGame:
-        """Return the game: Ann and Bob go, stay or swap, and Cat, who does nothing, knows whom staying favours."""
-        payoffs = np.empty((2, self.messages + 2, 3, 1, 3))
-        for kind, choice, other in np.ndindex(payoffs.shape[:3]):
+        """Return the game: Ann and Bob go, stay or swap, and Cat, who opens or not, knows whom staying favours."""
+        payoffs = np.empty((2, self.messages + 2, 3, 2, 3))
+        for kind, choice, other, opens in np.ndindex(payoffs.shape[:4]):
             ann = min(choice, 1) + (choice > self.messages)
-            payoffs[kind, choice, other, 0] = _partners_get(kind, ann, other)
+            payoffs[kind, choice, other, opens] = _partners_get(kind, ann, other, opens=bool(opens))
         stay = tuple(f"stay{'!' * word}" for word in range(self.messages))
         return replace(
             _game(payoffs, (1, 1, 2), np.full(2, 0.5)),
             type_labels=(("",), ("",), ("it favours Ann", "it favours Bob")),
-            actions=(("go", *stay, "swap"), ("go", "stay", "swap"), ("watch",)),
+            actions=(("go", *stay, "swap"), ("go", "stay", "swap"), ("shut", "open")),
         )
 
     def agreement(self, *, telling: bool) -> FiniteAgreementCertificate:
         """Return the agreement that Ann and Bob stay, in which Ann is told by a word what Cat knows, or nothing."""
-        chosen = np.array([[1, 1, 0], [1 + telling, 1, 0]])
+        chosen = np.array([[1, 1, 1], [1 + telling, 1, 1]])
         return _agreement(self.game(), np.zeros((1, 1, 2, 3), dtype=np.int64), (0, 1, 2), chosen)
 
     def objection(self) -> FiniteAgreementCertificate:
         """Return the agreement of Ann and Bob to swap where they were told to stay, and no more."""
-        return _agreement(self.game(), np.tile([1, 1, 0], (1, 1, 2, 1)), (0, 1), np.array([[1 + self.messages, 2]]))
+        return _agreement(self.game(), np.tile([1, 1, 1], (1, 1, 2, 1)), (0, 1), np.array([[1 + self.messages, 2]]))
+
+    def others_who_improve(self) -> list[Coalition]:
+        """Return which coalitions but that of all three improve on going behind a door that is shut: none."""
+        game = self.game()
+        contract = pure_contract(game, np.zeros((1, 1, 2, 3), dtype=np.int64))
+        parts = [part for size in (1, 2) for part in combinations(range(3), size)]
+        return [part for part in parts if not isinstance(improvement(game, contract, part), NoImprovement)]
 
 
-def _partners_get(kind: int, ann: int, bob: int) -> tuple[float, float, float]:
+def _partners_get(kind: int, ann: int, bob: int, *, opens: bool) -> tuple[float, float, float]:
     """Return what Ann, Bob and Cat get; going is 0, staying 1, swapping 2."""
-    if ann != bob:
+    if ann != bob or (ann > 0 and not opens):
         return -10.0, -10.0, -1.0 * (2 in (ann, bob))
     favoured, other = ((3.0, -1.0), (-1.0, 3.0))[kind]
     return favoured * ann, other * ann, -1.0 * (ann == 2)
@@ -245,6 +258,7 @@ def _agreement(
 def direct_devices(effort: Effort) -> Finding:
     """Recompute Proposition 25: an agreement that is kept if Ann is told more than what to play, and only then."""
     told, untold = Partners(2).agreement(telling=True), Partners(1).agreement(telling=False)
+    alone = Partners(1).others_who_improve()
     kept, broken = verify(told).confirmed, not verify(untold).confirmed and verify(Partners(1).objection()).confirmed
     game, contract = Partners(1).game(), pure_contract(Partners(1).game(), np.zeros((1, 1, 2, 3), dtype=np.int64))
     problem = SideProblem(revised_game(game, contract, (0, 1, 2)), Concept.BIC)
@@ -257,9 +271,10 @@ def direct_devices(effort: Effort) -> Finding:
     text = (
         "If Ann is told by a second word for staying what Cat knows, the agreement of all three to stay is kept: "
         f"{'yes' if kept else 'no'}. With one word Ann and Bob break it by swapping: {'yes' if broken else 'no'}. Of "
-        f"{among} agreements by direct devices that were drawn, each the best of its kind, {survived} are kept."
+        f"{among} agreements by direct devices that were drawn, each the best of its kind, {survived} are kept; of the "
+        f"six smaller coalitions {len(alone)} improve on the contract."
     )
-    return Finding(kept and broken and survived == 0, text)
+    return Finding(kept and broken and survived == 0 and not alone, text)
 
 
 def proper_parts(effort: Effort) -> Finding:

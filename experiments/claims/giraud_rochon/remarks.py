@@ -439,11 +439,11 @@ CLAIMS: tuple[Claim, ...] = (
         Verdict.REFUTED,
         "For truth to a device, and for obedience where it is asked, the revelation principle holds: compose the "
         "device with what players tell it. But Definition 7 asks whether some members break an agreement once they "
-        "were told, and who was told more may refuse what it would otherwise have agreed to. In the game a coalition "
-        "has an improvement that no part of it breaks if a member is told more than what to play, and none if all are "
-        "told that alone. So collusion-proofness depends on how many words there are for one action. The game is "
-        "finite; under the paper's own rules of the market, by which one player alone breaks contracts, the question "
-        "does not arise.",
+        "were told, and who was told more may refuse what it would otherwise have agreed to. In the game all three "
+        "have an improvement that no part of them breaks if a member is told more than what to play, and none if all "
+        "are told that alone; smaller coalitions have none at all. So collusion-proofness depends on how many words "
+        "there are for one action (Proposition 25 of docs/collusion.md). The game is finite; under the paper's own "
+        "rules of the market, by which one player alone breaks contracts, the question does not arise.",
         finite.direct_devices,
         (
             EVERY_VERDICT,
@@ -454,7 +454,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "replay",
                 "example:partners-told-apart",
             ),
-            "Three players, of whom one has two types and nothing to do. With two no message tells a part more than it "
+            "Three players, of whom one has two types. With two no message tells a part more than it "
             "can find out by itself: parts are single players, who never lose by knowing more.",
         ),
     ),

@@ -29,6 +29,10 @@ def test_two_break_it_if_neither_knows_enough_to_refuse(messages: int) -> None:
     assert verify(Partners(messages).objection()).confirmed
 
 
+def test_nobody_else_improves_so_that_words_decide_whether_the_contract_is_collusion_proof() -> None:
+    assert Partners(1).others_who_improve() == []
+
+
 def test_payoffs_in_other_units_and_beside_a_constant_change_nothing() -> None:
     for payoffs in (TOLD.payoffs * 1e6, TOLD.payoffs * 1e-6, TOLD.payoffs + 100.0):
         assert verify(recomputed(replace(TOLD, payoffs=payoffs))).confirmed
@@ -41,7 +45,8 @@ CHANGES: dict[str, Callable[[FiniteAgreementCertificate], FiniteAgreementCertifi
     "how likely": lambda held: replace(held, prior=np.array([0.9, 0.1])),
     "what they get": lambda held: replace(held, payoffs=-held.payoffs),
     "what is agreed": lambda held: replace(held, agreement=np.roll(held.agreement, 1, axis=1)),
-    "what was told before": lambda held: replace(held, contract=np.roll(held.contract, 1, axis=1)),
+    # By two places: Bob is told something else. By one it is Cat, who may as well open where both go.
+    "what was told before": lambda held: replace(held, contract=np.roll(held.contract, 2, axis=1)),
     "of another size": lambda held: replace(held, agreement=held.agreement[:1]),
     "too few payoffs": lambda held: replace(held, payoffs=held.payoffs[:, :-1]),
 }
