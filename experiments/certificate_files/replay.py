@@ -764,8 +764,10 @@ def _claim(stored: StabilityCertificate) -> str:
     players = len(stored.economy.players)
     if stored.largest >= players:
         return "no coalition"
-    sizes = [f"no coalition of up to {stored.largest}"] if stored.largest else []
-    return ", nor ".join([*sizes, *(_joined(members, stored.economy) for members in stored.named)])
+    named = [_joined(members, stored.economy) for members in stored.named]
+    if stored.largest:
+        return ", nor ".join([f"no coalition of up to {stored.largest}", *named])
+    return f"no deviation by {', nor by '.join(named)}" if named else "no lie of one player"
 
 
 def _when(stored: StabilityCertificate) -> str:

@@ -249,9 +249,15 @@ def replies_alone(subject: Subject, deadline: Deadline) -> Answered:
 
 
 def replies(subject: Subject, deadline: Deadline, alone: Ruling | None) -> Answered:
-    """Return whether a coalition gains by reports and its replies to what follows, given what single players do."""
-    provable = alone is not None and alone.verdict is Verdict.PROVEN
-    sizes = range(PAIR, len(subject.contract.economy.players) + 1)
+    """Return whether a coalition gains by reports and its replies to what follows.
+
+    Args:
+        subject: what is examined.
+        deadline: of everything.
+        alone: what single players do; they are examined too if that was not asked.
+    """
+    provable = alone is None or alone.verdict is Verdict.PROVEN
+    sizes = range(1 if alone is None else PAIR, len(subject.contract.economy.players) + 1)
     several = _replies(subject, deadline, sizes, provable=provable)
     return Answered({Question.DISOBEY: several})
 
@@ -287,7 +293,8 @@ def _certified_replies(subject: Subject, deadline: Deadline, largest: int) -> Ru
         return Ruling(Verdict.NOT_REFUTED, f"none gains, but that is not derived twice: {too_many}")
     if not excluded:
         return Ruling(Verdict.NOT_REFUTED, "none gains by one derivation, but by another some might")
-    return Ruling(Verdict.PROVEN, "every lie costs, whatever follows", evidence=_evidence("no-reply-pays", proof))
+    because = "every lie costs, whatever follows" if subject.secrets else "whatever is ordered costs"
+    return Ruling(Verdict.PROVEN, because, evidence=_evidence("no-reply-pays", proof))
 
 
 def _bounded(found: Orders, name: str) -> Ruling:

@@ -32,12 +32,13 @@ import numpy as np
 from marketgame.experiments.certificate_files.files import certificate_text
 from marketgame.experiments.stress.proven import contract_instance, proven_by
 from marketgame.experiments.stress.question import Question
-from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
 from marketgame.experiments.stress.severance import Own, alone, few_divisions, least_promise, severance_needed
 from marketgame.mechanisms.arrays import FloatArray, IntegerArray
 from marketgame.mechanisms.blocking import BlockingPlan, find_blocking_plan
 from marketgame.mechanisms.blocking.severance_range import Promise
 from marketgame.mechanisms.certificates.blocking import certify_inhibition, certify_plan
+from marketgame.mechanisms.certificates.examination import GRACE
 from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.coalitional_games.game import CoalitionalGame
 from marketgame.mechanisms.coalitional_games.grid_game import game_on_grid
@@ -82,7 +83,11 @@ def _needed(contract: GrandContract, without: Ruling, by: Deadline) -> Measured:
         return Measured(0.0, low=0.0, high=0.0, because=because, evidence=without.evidence)
     worth = _least_worth_of_staying(contract, contract.gains, by)
     own, worst = (None, ()) if worth is None else (worth.own, worth.coalition)
-    return severance_needed(contract, own, worst, by)
+    needed = severance_needed(contract, own, worst, by)
+    if without.verdict is Verdict.REFUTED or needed.certainty is Certainty.UNKNOWN:
+        return needed
+    # Whoever needs some severance is led away without it: nothing is said here of which that is still open.
+    return Measured(None, Certainty.UNKNOWN, because="no plan was found in time that leads anybody away")
 
 
 def least_severance_of(contract: GrandContract, rules: MarketRules, scale: float, by: Deadline) -> Promise:
@@ -136,7 +141,9 @@ def _by_few(contract: GrandContract, stakes: FloatArray, scale: float, by: Deadl
     lonely = alone(contract, stakes)
     try:
         if lonely is not None:
+            # A program of one player, which would say "no severance helps": there is a moment for it in any case.
             game, kept = lonely
+            by = Deadline.after(max(by.left, GRACE))
         else:
             worth = _least_worth_of_staying(contract, stakes, by)
             if worth is None or worth.slack >= -GAIN_TOLERANCE * float(contract.stakes.max()):

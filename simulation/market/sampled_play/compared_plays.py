@@ -16,6 +16,7 @@ import numpy as np
 from marketgame.agents.behaviours import Mispricing, Noisy, Outcome, RegretMatching, Withholding
 from marketgame.agents.behaviours.abreast import Abreast, Outcomes
 from marketgame.agents.behaviours.regret_matching import Beginning, Regrets
+from marketgame.mechanisms import UnansweredError
 from marketgame.mechanisms.arrays import BooleanArray, FloatArray, IntegerArray
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket, can_report
 from marketgame.mechanisms.comparison_markets.stances import Stances, played, truthful
@@ -47,7 +48,8 @@ def careless_plays(
     """Return types ``(B, N)`` and what came of a careless trader each; see `plays.careless_plays`.
 
     Raises:
-        ValueError: schedules are not searched here, or there is no such carelessness.
+        ValueError: there is no such carelessness.
+        UnansweredError: a careless trader's schedules are not known.
         DeadlinePassedError: there was no time for any.
     """
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
@@ -71,7 +73,8 @@ def careless_plays(
                     f"{kind!r} is no carelessness; it must be one of {', '.join(c.name for c in CARELESS)}"
                 )
         if not economy.valuations.separable and market is ComparedMarket.CALL:
-            raise ValueError("schedules of goods that bear on each other are those of types")
+            # The market is admitted all the same: types clear it.
+            raise UnansweredError("where goods bear on each other the call market knows no schedules but those of types")
         after = played(economy, market, types, stances)
         found.append(Careless(kind, player, at_first, after))
     if not found:

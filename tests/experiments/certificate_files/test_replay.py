@@ -414,6 +414,23 @@ def test_certificates_are_validated_and_explained_like_every_other_file(marketga
     assert marketgame("replay", CERTIFICATES.example).code == 0
 
 
+@pytest.mark.parametrize(
+    ("about", "claim"),
+    [
+        ([], "no lie of one player gains against the contract"),
+        ([(0, 1)], "no deviation by ann + bob gains against the contract"),
+        ([(0,), (1,), (2,), (0, 1)], "no coalition of up to 1, nor ann + bob gains against the contract"),
+    ],
+)
+def test_a_proof_says_whom_it_is_about(
+    about: list[tuple[int, ...]], claim: str, marketgame: Call, tmp_path: Path
+) -> None:
+    contract = grand_contract(load_economy(ECONOMIES / "three-traders.toml"))
+    proof = certify_stability(contract, MarketRules.no_short_sales(), about)
+    save_certificate(proof, tmp_path / "proof.json")
+    assert claim in " ".join(marketgame("replay", tmp_path / "proof.json").out.split())
+
+
 @pytest.mark.parametrize("copies", [1, 3])
 def test_a_proof_that_lists_a_coalition_again_is_refused_and_shown(
     copies: int, tmp_path: Path, marketgame: Call

@@ -14,6 +14,7 @@ from marketgame.experiments.certificate_files.files import certificate_text, loa
 from marketgame.experiments.certificate_files.replay import replayed
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
+from marketgame.experiments.stress.asking import Asked, Cell, ask_all
 from marketgame.experiments.stress.compared_institution import COMPARED, ComparedInstitution
 from marketgame.experiments.stress.compared_play import careless_welfare, learned_welfare
 from marketgame.experiments.stress.comparisons import COMPARISONS
@@ -114,6 +115,15 @@ def test_nobody_leaves_who_trades_at_a_supporting_price() -> None:
         assert answers("three-farmers", market).rulings[Question.LEAVING].verdict is Verdict.PROVEN
     for market in (ComparedMarket.EQUILIBRIUM, ComparedMarket.ALL_OFFERED):
         assert Question.LEAVING not in answers("three-farmers", market).rulings
+
+
+def test_a_question_that_the_call_market_cannot_answer_leaves_it_admitted() -> None:
+    market = MarketScenario("joint", economy("two-goods-complements"))
+    one = ComparedInstitution(ComparedMarket.CALL)
+    found = ask_all(Asked(market, (one,), (Inquiry.CARELESS,)), {}, NO_DEADLINE, None, lambda _: None)
+    outcome = found[Cell(one.name, Inquiry.CARELESS)]
+    assert not outcome.refused
+    assert "no schedules but those of types" in outcome.failed
 
 
 def test_all_markets_stand_in_the_table_and_travel() -> None:

@@ -17,7 +17,7 @@ from marketgame.experiments.collusion.certification import certified_scenario
 from marketgame.experiments.files.input_file import InputError, InputFiles
 from marketgame.experiments.stress import leaving, severance
 from marketgame.experiments.stress.market_institution import MarketInstitution
-from marketgame.experiments.stress.question import Question
+from marketgame.experiments.stress.question import Inquiry, Question
 from marketgame.experiments.stress.restrictiveness import restricts_at_least
 from marketgame.experiments.stress.ruling import Certainty, Measure, Measured
 from marketgame.experiments.stress.selection import chosen
@@ -26,11 +26,11 @@ from marketgame.experiments.stress.words import needed_text
 from marketgame.mechanisms.blocking.severance_range import spare
 from marketgame.mechanisms.certificates.severance import SeveranceCertificate
 from marketgame.mechanisms.coalitional_games.mechanism import ex_post_utilities
-from marketgame.mechanisms.contracts.grand_contract import GrandContract
+from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.core.least_severance import LeastSeverance, least_severance
 from marketgame.mechanisms.deviations.effort import Verdict
-from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
-from marketgame.mechanisms.market_game.rules import PAPER_RULES, Refusal
+from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
+from marketgame.mechanisms.market_game.rules import PAPER_RULES, MarketRules, Refusal
 from tests.experiments.command_calls import Call, assert_one_line, one_document
 from tests.mechanisms.myerson_examples import EXAMPLE_2, pooling
 
@@ -90,6 +90,15 @@ def test_whoever_would_rather_be_at_home_is_led_away_alone_however_types_hang_to
     for evidence in (ruling.evidence, found.evidence):
         assert evidence is not None
         assert evidence.confirmed
+
+
+def test_whoever_cannot_be_kept_by_any_severance_leaves_however_little_time_there_is() -> None:
+    market = certified_scenario(FARMERS, InputFiles())
+    for transfers in TransferRule:
+        one = MarketInstitution(MarketRules.paper(), transfers=transfers)
+        found = one.answer(Inquiry.LEAVING, market, {}, Deadline.after(0.0))
+        ruling, measured = found.rulings[Question.LEAVING], found.welfare[Measure.SEVERANCE_NEEDED]
+        assert (ruling.verdict is Verdict.REFUTED) == (measured.certainty is not Certainty.UNKNOWN)
 
 
 def test_what_few_divisions_say_is_what_the_large_program_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,12 @@ def test_a_wide_question_shows_the_most_that_is_gained_of_all_that_breaks_it(gai
             assert shown.evidence == rulings[shown.follows_from or wide].evidence
 
 
+def test_whoever_asks_the_widest_question_alone_hears_of_single_players_too() -> None:
+    test = face.stress(TRADERS, presets=["matched-escrow"], ask=[Question.DISOBEY], seconds=None, workers=1)
+    (one,) = test.institutions
+    assert [one.verdict(question) for question in (Question.DISOBEY, *NARROWER[Question.DISOBEY])] == [YES] * 7
+
+
 def test_a_deadline_that_is_over_leaves_everything_unasked_and_the_same_folder_goes_on(
     stressed: StressTest, tmp_path: Path
 ) -> None:
