@@ -33,6 +33,7 @@ from marketgame.mechanisms.comparison_markets.post_deviations import PostDeviati
 from marketgame.mechanisms.comparison_markets.residual_supply import CallDeviation, best_schedule
 from marketgame.mechanisms.contracts.incentives import SURE
 from marketgame.mechanisms.deviations.effort import Verdict
+from marketgame.mechanisms.economies.assumptions import endowments_depend_on_types
 from marketgame.mechanisms.economies.economy import Economy
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.profiles import Listing, Profiles, seeded
@@ -245,6 +246,8 @@ def _alone(subject: _Subject, deadline: Deadline, *, lies: bool) -> Ruling:
     posts = None if subject.market is ComparedMarket.CALL else ToldPosts.of(subject.economy, subject.market)
     if posts is None and not subject.economy.valuations.separable:
         return Ruling(Verdict.NOT_REFUTED, "schedules of goods that bear on each other are not searched")
+    if lies and subject.market is ComparedMarket.ALL_OFFERED and endowments_depend_on_types(subject.economy):
+        return Ruling(Verdict.NOT_REFUTED, "whoever hides goods does not offer everything, which is not searched")
     types = [(player, kind) for player in players for kind in range(subject.economy.prior.type_counts[player])]
     done = 0
     for player, kind in types:

@@ -74,7 +74,9 @@ def careless_plays(
                 )
         if not economy.valuations.separable and market is ComparedMarket.CALL:
             # The market is admitted all the same: types clear it.
-            raise UnansweredError("where goods bear on each other the call market knows no schedules but those of types")
+            raise UnansweredError(
+                "where goods bear on each other the call market knows no schedules but those of types"
+            )
         after = played(economy, market, types, stances)
         found.append(Careless(kind, player, at_first, after))
     if not found:

@@ -126,6 +126,22 @@ def test_a_question_that_the_call_market_cannot_answer_leaves_it_admitted() -> N
     assert "no schedules but those of types" in outcome.failed
 
 
+def test_whoever_may_hide_what_has_to_be_offered_leaves_the_market_admitted(tmp_path: Path) -> None:
+    lines = ['kind = "market-economy"', 'name = "crops"', 'goods = ["corn", "money"]', 'units = ["ton", "euro"]']
+    for name, owned in (("ann", (4.0, 1.0)), ("bob", (1.0,)), ("cat", (1.0,))):
+        lines += ["[[players]]", f'name = "{name}"']
+        for corn in owned:
+            lines += [f"[players.types.t{corn:.0f}]", f"probability = {1 / len(owned)}", f"endowment = [{corn}, 20.0]"]
+            lines += ['valuation = { family = "quadratic", intercept = [6.0], slope = [[1.0]] }']
+    file = tmp_path / "crops.toml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    one, market = ComparedInstitution(ComparedMarket.ALL_OFFERED), MarketScenario("crops", load_economy(file))
+    found = ask_all(Asked(market, (one,), (Inquiry.REPLIES_ALONE,)), {}, NO_DEADLINE, None, lambda _: None)
+    outcome = found[Cell(one.name, Inquiry.REPLIES_ALONE)]
+    assert not outcome.refused
+    assert outcome.answered.rulings[Question.DISOBEYS].verdict is Verdict.NOT_REFUTED
+
+
 def test_all_markets_stand_in_the_table_and_travel() -> None:
     assert COMPARISONS == COMPARED
     assert pickle.loads(pickle.dumps(COMPARED)) == COMPARED
