@@ -48,11 +48,25 @@ def played_again(certificate: PlayedCertificate) -> tuple[Verification, PlayedCe
     if isinstance(certificate, LearningCertificate):
         names = ("missed", "uncertainty", "value", "obedience")
     numbers = [compared(name, getattr(certificate, name), getattr(again, name), 0.0) for name in names]
-    allowed = (again.verdict, Verdict.NOT_REFUTED)
+    # Learners might come to something else with more rounds; harm that was done remains done.
+    less = again.verdict is not Verdict.REFUTED or isinstance(certificate, LearningCertificate)
+    allowed = (again.verdict, *([Verdict.NOT_REFUTED] if less else []))
     concluded = required(
         certificate.verdict in allowed, f"verdict is {certificate.verdict}; from these plays it is {again.verdict}"
     )
-    return Verification.joined((*numbers, concluded)), again
+    every = required(
+        certificate.verdict is not Verdict.SAMPLED
+        or isinstance(certificate, LearningCertificate)
+        or _every_kind_once(certificate),
+        f"verdict is {Verdict.SAMPLED}; that takes plays of every kind of carelessness of each trader, once",
+    )
+    return Verification.joined((*numbers, concluded, every)), again
+
+
+def _every_kind_once(certificate: CarelessCertificate) -> bool:
+    """Say whether each trader that was careless was so in every way, once: what is left out may do more harm."""
+    played = sorted(zip(certificate.kinds, certificate.careless, strict=True))
+    return played == sorted((one.name, who) for one in plays.CARELESS for who in set(certificate.careless))
 
 
 def _careless(certificate: CarelessCertificate) -> CarelessCertificate:

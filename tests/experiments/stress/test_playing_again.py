@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from marketgame.experiments.certificate_files.files import certificate_in
-from marketgame.experiments.certificate_files.played import verify
+from marketgame.experiments.certificate_files.played import recomputed, verify
 from marketgame.experiments.certificate_files.replay import replay_document, replayed
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.examples import located
@@ -114,3 +114,24 @@ def test_nobody_is_made_to_play_without_end() -> None:
     _, certificate = played("learning")
     with pytest.raises(ValueError, match="too many"):
         replace(certificate, rounds=10**9)
+
+
+def test_harm_that_was_done_is_not_left_out() -> None:
+    """A file of careless traders says that they harm nobody only after every kind of each, and no less than it saw."""
+    for name in ("careless", "careless, call market"):
+        _, certificate = played(name)
+        assert isinstance(certificate, CarelessCertificate)
+        for cases in ([0], [0, 0, 1], [0, 1, 2, 2]):
+            part = replace(
+                certificate,
+                kinds=tuple(certificate.kinds[case] for case in cases),
+                careless=tuple(certificate.careless[case] for case in cases),
+                losses=certificate.losses[cases],
+                uncertainty=certificate.uncertainty[cases],
+                verdict=Verdict.SAMPLED,
+            )
+            assert not verify(part).confirmed
+        again = recomputed(replace(certificate, verdict=Verdict.NOT_REFUTED))
+        assert isinstance(again, CarelessCertificate)
+        unsaid = verify(replace(again, verdict=Verdict.NOT_REFUTED))
+        assert unsaid.confirmed is (again.verdict is not Verdict.REFUTED)
