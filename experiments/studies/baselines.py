@@ -1,19 +1,21 @@
 """The institutions of the papers beside trading posts and the call market, on every economy of the program.
 
-``python -m marketgame.experiments.studies.baselines FOLDER`` writes a table into a folder of the documentation's shape,
-and puts it on its page ``baselines.md`` where it has one: what obedience brings, who gains by a lie or by messages of
-its own, what the obedient lose to careless traders, and what learners bring, as shares of the first best.
+``python -m marketgame.experiments.studies.baselines FOLDER [ECONOMY ...]`` writes a table into a folder of the
+documentation's shape, and puts it on its page ``baselines.md`` where it has one: what obedience brings, who gains by a
+lie or by messages of its own, what the obedient lose to careless traders, and what learners bring, as shares of the
+first best. Where economies are named the rows of the others stay as they are; without names all are computed anew.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.output_folder import replace_file
 from marketgame.experiments.stress.benchmarks import Benchmarks
@@ -111,17 +113,28 @@ def _within(measured: Measured | None, best: float) -> str:
     return f"{(measured.value - measured.low) / best:.2%}"
 
 
-def table() -> pd.DataFrame:
-    """Return the table of all economies that come with the program."""
-    found = {file.stem: load_economy(file) for file in sorted(ECONOMIES.glob("*.toml"))}
-    return pd.DataFrame([row for name, economy in found.items() for row in rows_of(name, economy)])
+def economy_files() -> dict[str, Path]:
+    """Return the files of the economies that come with the program, by name."""
+    return {file.stem: file for file in sorted(ECONOMIES.glob("*.toml"), key=lambda file: file.stem)}
 
 
-def main(folder: Path) -> None:
+def table(names: Sequence[str] = (), published: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the table of all economies that come with the program, or a published one with named economies anew."""
+    rows = list[dict[str, object]]()
+    for name, file in economy_files().items():
+        if published is None or name in names:
+            rows.extend(rows_of(name, load_economy(file)))
+        else:
+            rows.extend(dict(row) for _, row in published[published["economy"] == name].iterrows())
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def main(folder: Path, names: Sequence[str] = ()) -> None:
     """Write the table into a folder of the documentation's shape."""
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    frame = table()
-    replace_file(folder / "tables" / f"{NAME}.csv", frame.to_csv(index=False))
+    file = folder / "tables" / f"{NAME}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame = table(names, pd.read_csv(file, dtype=str, keep_default_na=False) if names and file.exists() else None)
+    replace_file(file, frame.to_csv(index=False))
     page = folder / f"{NAME}.md"
     if page.exists():
         shown = frame.rename(columns=lambda name: name.replace("_", " "))
@@ -129,4 +142,8 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+    given, *named = sys.argv[1:] or ["docs"]
+    for unknown in sorted(set(named) - set(economy_files())):
+        sys.stderr.write(f"error: {unknown} is none of {', '.join(economy_files())}\n")
+        sys.exit(ExitCode.BAD_INPUT)
+    main(Path(given), named)

@@ -1,7 +1,8 @@
 """Lies followed by orders of one's own: on which markets they pay, and how that declines as markets grow.
 
-``python -m marketgame.experiments.studies.price_impact FOLDER`` writes tables and a picture into a folder of the
-documentation's shape, and puts the tables on its page ``reports.md`` where it has one.
+``python -m marketgame.experiments.studies.price_impact FOLDER [WHAT]`` writes tables and a picture into a folder of the
+documentation's shape, and puts the tables on its page ``reports.md`` where it has one. WHAT is one of the two tables,
+``lie-and-reorder`` and ``price-impact``; without it both are computed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from marketgame.experiments import ExitCode
 from marketgame.experiments.files.economy_file import load_economy
 from marketgame.experiments.files.output_folder import replace_file
 from marketgame.experiments.studies.carbon import ECONOMIES
@@ -81,10 +83,14 @@ def private_economies() -> dict[str, Economy]:
 
 
 def examined_contracts(economy: Economy) -> Iterator[tuple[TransferRule, GrandContract]]:
-    """Yield contracts of an economy whose types can be listed: usual transfers, or coalition-proof ones."""
-    yield (usual := _usual(economy)), contract_with_transfers(economy, usual)
-    if economy.prior.size <= FEW_PROFILES:
-        yield TransferRule.COALITION_PROOF, contract_with_transfers(economy, TransferRule.COALITION_PROOF)
+    """Yield contracts of an economy whose types can be listed: usual transfers, or coalition-proof ones; if any."""
+    few = economy.prior.size <= FEW_PROFILES
+    for transfers in (_usual(economy), TransferRule.COALITION_PROOF) if few else (_usual(economy),):
+        try:
+            contract = contract_with_transfers(economy, transfers)
+        except ValueError:  # No such transfers make truth best.
+            continue
+        yield transfers, contract
 
 
 def _usual(economy: Economy) -> TransferRule:
@@ -200,13 +206,22 @@ def lies_markdown(table: pd.DataFrame, economies: dict[str, Economy]) -> str:
         "|---|---|---:|---:|---:|---:|",
     ]
     for (name, transfers), rows in table.groupby(["economy", "transfers"], sort=False):
-        unit, gains = economies[str(name)].units[-1], rows["gain"]
-        low, high = (style.short_number(float(bound)) for bound in (gains.min(), gains.max()))
-        gain = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
-        back = rows["there_and_back"].iloc[0]
-        sums = "types are correlated" if np.isnan(back) else f"{style.short_number(float(back))} {unit}"
+        economy = economies[str(name)]
+        gains, back = rows["gain"], float(rows["there_and_back"].iloc[0])
+        sums = "types are correlated" if not economy.prior.independent else "no two types own the same"
+        if not np.isnan(back):
+            sums = f"{style.short_number(back)} {economy.units[-1]}"
+        gain = _between(gains, economy.units[-1])
         lines.append(f"| {name} | {transfers} | {len(rows)} | {gains.count()} | {gain} | {sums} |")
     return "\n".join(lines)
+
+
+def _between(gains: pd.Series[float], unit: str) -> str:
+    """Return the smallest and the largest gain in words, or a dash if there is none."""
+    if not gains.count():
+        return "–"
+    low, high = (style.short_number(float(bound)) for bound in (gains.min(), gains.max()))
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def growth_markdown(table: pd.DataFrame) -> str:
@@ -224,22 +239,29 @@ def _cell(by_name: pd.DataFrame, name: str) -> str:
     return f"{style.short_number(float(total))}{drawn} {unit}"
 
 
-def main(folder: Path) -> None:
-    """Write tables and picture into a folder of the documentation's shape."""
-    tables, pictures = folder / "tables", folder / "pictures"
+def main(folder: Path, what: str | None = None) -> None:
+    """Write both tables, or one, and the picture of the decline into a folder of the documentation's shape."""
+    tables, pictures, page = folder / "tables", folder / "pictures", folder / "reports.md"
     for made in (tables, pictures):
         made.mkdir(parents=True, exist_ok=True)
-    growth = growth_table()
-    replace_file(tables / f"{GROWTH}.csv", growth.to_csv(index=False))
-    save_figure(growth_picture(growth), pictures / f"{GROWTH}.png")
-    economies = private_economies()
-    lies = lies_table(economies, list(playing_on()))
-    replace_file(tables / f"{LIES}.csv", lies.to_csv(index=False))
-    page = folder / "reports.md"
-    if page.exists():
-        text = put_in_page(page.read_text(encoding="utf-8"), GROWTH, growth_markdown(growth))
-        replace_file(page, put_in_page(text, LIES, lies_markdown(lies, economies)))
+    shown = {}
+    if what in (None, GROWTH):
+        growth = growth_table()
+        replace_file(tables / f"{GROWTH}.csv", growth.to_csv(index=False))
+        save_figure(growth_picture(growth), pictures / f"{GROWTH}.png")
+        shown[GROWTH] = growth_markdown(growth)
+    if what in (None, LIES):
+        economies = private_economies()
+        lies = lies_table(economies, list(playing_on()))
+        replace_file(tables / f"{LIES}.csv", lies.to_csv(index=False))
+        shown[LIES] = lies_markdown(lies, economies)
+    for name, table in shown.items() if page.exists() else ():
+        replace_file(page, put_in_page(page.read_text(encoding="utf-8"), name, table))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+    given, chosen = next(iter(sys.argv[1:]), "docs"), next(iter(sys.argv[2:]), None)
+    if chosen not in (None, LIES, GROWTH):
+        sys.stderr.write(f"error: {chosen} is none of {LIES}, {GROWTH}\n")
+        sys.exit(ExitCode.BAD_INPUT)
+    main(Path(given), chosen)

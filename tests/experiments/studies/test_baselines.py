@@ -60,3 +60,10 @@ def test_no_market_to_compare_with_brings_learners_more(table: pd.DataFrame) -> 
         learned = {one: share(found) for one, found in zip(rows["institution"], rows["learned"], strict=True)}
         best = max((found for one, found in learned.items() if one.startswith(BOUND)), default=1.0)
         assert all(found <= best + 1e-4 for one, found in learned.items() if one.startswith(("call", "trading")))
+
+
+def test_economies_that_are_named_are_computed_anew_and_rows_of_others_stay(table: pd.DataFrame) -> None:
+    first = table.iloc[[0]]
+    stale = pd.concat([first, first.assign(economy="three-equal-traders")])
+    # Nobody gains among equal traders, so that what a table says of them is out of date.
+    pd.testing.assert_frame_equal(baselines.table(["three-equal-traders"], stale), first)
