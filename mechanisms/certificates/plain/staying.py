@@ -101,9 +101,17 @@ class _Place:
     stakes: list[Fraction]
 
 
+def _stakes(economy: Economy) -> list[list[Fraction]]:
+    """Return what is at stake in the economy, ``[profile][player]``, numeraire.
+
+    What a contract states to be paid, and its prices, are no measure of what may be missed: they may be anything.
+    """
+    return [exact(row) for row in stakes_by_profile(economy, efficient_allocation(economy))]
+
+
 def _places_of(instance: Instance) -> Iterator[_Place]:
     """Yield how a contract ends at every profile that can occur."""
-    contract = instance.contract
+    contract, stakes = instance.contract, _stakes(instance.economy)
     for number in instance.possible():
         enjoyed, promised = contract.obeyed(number).utility, instance.promised_for_leaving(number)
         yield _Place(
@@ -112,7 +120,7 @@ def _places_of(instance: Instance) -> Iterator[_Place]:
             contract.endowments(number),
             [contract.bundle(player, number) for player in range(len(enjoyed))],
             [utility - less for utility, less in zip(enjoyed, promised, strict=True)],
-            contract.stakes[number],
+            stakes[number % len(stakes)],
         )
 
 
@@ -203,7 +211,7 @@ def staying_is_worth_more(instance: Instance, deadline: Deadline) -> Iterator[Ch
                 groups.setdefault(known, []).append(number)
             for group in groups.values():
                 deadline.check()
-                amounts.append((worth.missed(coalition, group), contract.at_stake(coalition, group[0])))
+                amounts.append((worth.missed(coalition, group), worth.at_stake(coalition, group[0])))
                 if amounts[-1][0] > NO_GAIN * amounts[-1][1]:
                     yield within("nobody would gain by leaving together", "but some would", amounts[-1:])
                     return
@@ -219,6 +227,7 @@ class _Worth:
 
     def __init__(self, instance: Instance, deadline: Deadline) -> None:
         contract, self._possible = instance.contract, instance.possible()
+        self._stakes = _stakes(instance.economy)
         self._contract, self._bounds = contract, PlainBounds(contract, deadline)
         self._home = {
             number: [contract.enjoys(player, number, owned) for player, owned in enumerate(contract.endowments(number))]
@@ -258,12 +267,17 @@ class _Worth:
         rows = [self._made(member, group[0]) for member in coalition]
         most = min(sum(column, NOTHING) for column in zip(*rows, strict=True))
         missed = most - stays / likely
-        if missed > NO_GAIN * contract.at_stake(coalition, group[0]):
+        if missed > NO_GAIN * self.at_stake(coalition, group[0]):
             owned = contract.endowments(group[0])
             own = [sum((owned[member][good] for member in coalition), NOTHING) for good in range(len(owned[0]))]
             home = sum((self._home[group[0]][member] for member in coalition), NOTHING)
             missed = min(missed, self._bounds.sharing(coalition, group[0], own) - home - stays / likely)
         return missed
+
+    def at_stake(self, coalition: Sequence[int], number: int) -> Fraction:
+        """Return what is at stake for members of the types of a profile, together, numeraire."""
+        row = self._stakes[number % len(self._stakes)]
+        return sum((row[member] for member in coalition), NOTHING)
 
     def _made(self, player: int, number: int) -> list[Fraction]:
         """Return what a player enjoys more at most than at home if it trades at prices, for each list of prices."""

@@ -18,7 +18,9 @@ from fractions import Fraction
 from marketgame.mechanisms.certificates.plain.contract import UNLIMITED, PlainContract, surplus
 from marketgame.mechanisms.certificates.plain.settlement import NOTHING
 from marketgame.mechanisms.economies.economy import Economy, PlayerType
+from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.exact_numbers import exact
+from marketgame.mechanisms.economies.stakes import stakes_by_profile
 from marketgame.mechanisms.economies.valuation import SeparableValuation, Valuation
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 
@@ -97,6 +99,8 @@ def obeyed_welfare(contract: PlainContract, deadline: Deadline = NO_DEADLINE) ->
     refuse_many(len(contract.profiles), len(contract.economy.players))
     worth = Autarky(contract.economy)
     gains = stake = NOTHING
+    # Not as the contract states prices and payments: they are no measure of what may be missed.
+    stakes = stakes_by_profile(contract.economy, efficient_allocation(contract.economy))
     for number, chance in enumerate(contract.probability):
         deadline.check()
         if not chance:
@@ -104,7 +108,7 @@ def obeyed_welfare(contract: PlainContract, deadline: Deadline = NO_DEADLINE) ->
         profile = contract.profiles[number]
         alone = sum((worth.of(player, kind) for player, kind in enumerate(profile)), NOTHING)
         gains += chance * (sum(contract.obeyed(number).utility, NOTHING) - alone)
-        stake += chance * sum(contract.stakes[number], NOTHING)
+        stake += chance * sum(exact(stakes[number % len(stakes)]), NOTHING)
     return Welfare(gains, gains, stake)
 
 

@@ -19,7 +19,11 @@ from marketgame.mechanisms.certificates.joint_truth import (
     verify_joint_truth,
 )
 from marketgame.mechanisms.certificates.plain import joint_lies
+from marketgame.mechanisms.certificates.plain.instance import Instance
 from marketgame.mechanisms.certificates.plain.joint_lies import sums_to_compare
+from marketgame.mechanisms.certificates.theorem import certify_theorem
+from marketgame.mechanisms.certificates.theorems import Theorem
+from marketgame.mechanisms.certificates.welfare import certify_obedience
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.joint_misreports import every_joint_misreport
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
@@ -180,3 +184,15 @@ def test_more_lies_than_can_be_told_are_refused_before_any_is(monkeypatch: pytes
 def test_a_deadline_is_kept() -> None:
     with pytest.raises(DeadlinePassedError):
         verify_joint_truth(proof(), Deadline.after(0.0))
+
+
+@pytest.mark.parametrize("price", [1e6, 1e12])
+def test_prices_that_are_stated_hide_neither_who_would_leave_nor_what_obedience_brings(price: float) -> None:
+    contract = contract_of(3, TransferRule.NONE)
+    prices = contract.efficient.price.copy()
+    prices[0:3, 0] = prices[5:7, 0] = prices[-3:, 0] = price
+    paid = contract.numeraire_transfers + np.array([-1.0, 1.0, 0.0])
+    instance = Instance(contract.economy, rules=MarketRules(), numeraire_transfers=paid, prices=prices)
+    assert certify_theorem(Theorem.WORTH_STAYING, instance) is None
+    brings = certify_obedience(contract, MarketRules())
+    assert not verify(replace(brings, prices=prices, gains=brings.gains * 1.001)).confirmed
