@@ -145,6 +145,7 @@ class PlainContract:
             prices = finite_array("prices", prices, efficient.price.shape)
             if (prices < 0).any() or (prices[:, -1] != 1).any():
                 raise ValueError("prices must be at least 0, and that of the numeraire 1")
+        if prices is not None and stated is None:  # Else nothing checks that they support the allocation.
             efficient = replace(efficient, price=prices, lowest_price=np.minimum(efficient.lowest_price, prices))
         return cls(GrandContract(economy, efficient, numeraire_transfers, stated=stated), rules)
 

@@ -26,6 +26,7 @@ from marketgame.mechanisms.certificates.theorems import Theorem
 from marketgame.mechanisms.certificates.welfare import certify_obedience
 from marketgame.mechanisms.contracts.grand_contract import GrandContract, TransferRule
 from marketgame.mechanisms.contracts.joint_misreports import every_joint_misreport
+from marketgame.mechanisms.contracts.stated import StatedRecommendations
 from marketgame.mechanisms.contracts.transfers import contract_with_transfers
 from marketgame.mechanisms.economies.beliefs import IndependentPrior, Prior, listed_prior
 from marketgame.mechanisms.economies.economy import Economy
@@ -196,3 +197,16 @@ def test_prices_that_are_stated_hide_neither_who_would_leave_nor_what_obedience_
     assert certify_theorem(Theorem.WORTH_STAYING, instance) is None
     brings = certify_obedience(contract, MarketRules())
     assert not verify(replace(brings, prices=prices, gains=brings.gains * 1.001)).confirmed
+
+
+@pytest.mark.parametrize("price", [1e6, 1e12])
+def test_prices_beside_what_is_stated_hide_no_lie(price: float) -> None:
+    contract = contract_of(1, TransferRule.NONE)
+    stated = StatedRecommendations(np.ones(1), contract.efficient.price, contract.efficient.bundles)
+    prices = np.full_like(contract.efficient.price, price)
+    prices[:, -1] = 1.0
+    forged = JointTruthCertificate(
+        contract.economy, MarketRules(), contract.numeraire_transfers, prices, np.zeros(3), stated
+    )
+    found = verify(recomputed(forged))
+    assert any("no coalition may gain by one" in failure for failure in found.failures)
