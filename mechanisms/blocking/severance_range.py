@@ -40,6 +40,9 @@ from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE, Deadline
 type Promise = tuple[FloatArray, ...]
 """Severance of each type, whatever others report, one ``(K_i,)`` for each player, units of money."""
 
+SMALLEST_PAYMENT = 1e-15
+"""Payments of a plan below this share of its largest are what rounding leaves."""
+
 NEGLIGIBLE = 1e-9
 """Profits below this, relative to what is at stake, count as none."""
 
@@ -183,7 +186,10 @@ class RangeSearch:
             invitations += _invitations(part, solution[block.name])
         # Of the size of equation (9), which changes nothing else.
         size = max(sum(one.probability for one in invitations), 1.0)
-        payments = (self.unit / size * solution[f"payment {player}"] for player in self._game.grand_coalition)
+        paid = [solution[f"payment {player}"] for player in self._game.grand_coalition]
+        # What the solver's rounding leaves would be all that its type gains or loses.
+        least = SMALLEST_PAYMENT * max(float(np.abs(own).max()) for own in paid)
+        payments = (self.unit / size * np.where(np.abs(own) > least, own, 0.0) for own in paid)
         sized = (replace(one, probability=one.probability / size) for one in invitations)
         return tuple(sized), tuple(payments)
 

@@ -128,11 +128,17 @@ def rules(game: CoalitionalGame, mechanism: Mechanism) -> tuple[Rule, ...]:
 
 
 def ex_post_utilities(game: CoalitionalGame, mechanism: Mechanism) -> FloatArray:
-    r"""Return :math:`x_i(t) + \sum_c \mu(c|t) u_i(c, t)` when all tell the truth, ``(P, N)``."""
+    r"""Return :math:`x_i(t) + \sum_c \mu(c|t) u_i(c, t)` when all tell the truth, ``(P, N)``.
+
+    What rounding leaves of payments and utilities that cancel is nothing: a stake of 1e-16 would be all that a type has
+    to lose, and what it gains or loses would be measured by it.
+    """
     mechanism.fitting(game)
     utilities = game.actions[game.grand_coalition].utilities
     values: FloatArray = np.einsum("pc,cip->pi", mechanism.action_probability, utilities)
-    return mechanism.payments + values
+    terms = np.einsum("pc,cip->pi", np.abs(mechanism.action_probability), np.abs(utilities))
+    together = mechanism.payments + values
+    return np.where(np.abs(together) <= SUMMATION_ERROR * (np.abs(mechanism.payments) + terms), 0.0, together)
 
 
 def stakes(game: CoalitionalGame, mechanism: Mechanism) -> FloatArray:

@@ -13,7 +13,9 @@ If nothing is left of what types can spare, *no severance whatever* will do.
 
 If truth is strictly best in the mechanism for everybody, the second search ends at its first range: by Theorem 3
 multipliers go with incentive constraints that bind, so there are none, and without them stakes may only rise. Such a
-mechanism is in the core without severance, or with none.
+mechanism is in the core without severance, or with none; and one plan blocks whatever is promised, which invites
+everybody to what the mechanism does, and a coalition that gains to leave, so seldom that no lie pays (Proposition M14
+of docs/core-theory.md).
 
 Source:
     Myerson (2006), sections 7 and 9; the search from below is ours.

@@ -214,3 +214,17 @@ def test_a_plan_that_pays_or_invites_otherwise_is_refused(certificate: Severance
     invited = tuple(replace(each, probability=each.probability / 2) for each in one.invitations[:1])
     for changed in (replace(one, payments=paid), replace(one, invitations=invited + one.invitations[1:])):
         assert not verify(replace(certificate, ranges=(changed, *certificate.ranges[1:]))).confirmed
+
+
+def test_one_plan_blocks_whatever_is_promised_where_truth_is_strictly_best_though_a_stake_is_rounding() -> None:
+    # The first buyer is left with 0.88 - 0.88, which floating point makes 1e-16; the seller's stakes are hundreds.
+    trades = np.array([[[0.0, 0.0], [0.0, 0.0]], [[1.0, -1.0], [-3.0, -2.0]], [[2.0, 1.0], [-1.0, 0.0]]])
+    home = ActionSet(("stay",), np.zeros((1, 1, 2)))
+    buyers = np.array([0.42508799, 0.57491201])
+    actions = {(0,): home, (1,): home, (0, 1): ActionSet(("none", "one", "other"), trades)}
+    game = CoalitionalGame(("seller", "buyer"), (("only",), ("a", "b")), (np.ones(1), buyers), actions)
+    paid = 500.0 * buyers[0] - (buyers * [0.88, 0.94]).sum()
+    for rounded in (0.0, 1.1102230246251565e-16):
+        payments = np.array([[-500.0, 0.88 + rounded], [paid / buyers[1], 0.94]])
+        answer = found(game, Mechanism(np.array([[0.12, 0.0, 0.88], [0.0, 0.0, 1.0]]), payments))
+        assert (answer.bound, len(answer.ranges), answer.stopped) == (None, 1, "")
