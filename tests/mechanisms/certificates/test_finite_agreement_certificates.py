@@ -69,8 +69,8 @@ def test_the_file_that_comes_with_marketgame_is_this_agreement(tmp_path: Path) -
 @pytest.mark.parametrize("large", [1e3, 1e6, 1e9, 1e12])
 def test_what_two_gain_by_breaking_it_is_not_hidden_by_ruin_nor_by_what_the_third_has_at_stake(large: float) -> None:
     broken = Partners(1).agreement(telling=False)
-    payoffs = np.where(broken.payoffs <= -10, -large, broken.payoffs).reshape(2, 3, 3, 3)
-    payoffs[:, 1, 1, 2] += large
+    payoffs = np.where(broken.payoffs <= -10, -large, broken.payoffs).reshape(2, 3, 3, 2, 3)
+    payoffs[:, 1, 1, :, 2] += large
     assert not verify(recomputed(replace(broken, payoffs=payoffs.reshape(broken.payoffs.shape)))).confirmed
 
 
