@@ -300,9 +300,13 @@ def _over(asked: Asked, cell: Cell, outcomes: Mapping[Cell, Outcome]) -> bool:
 def _candidate(asked: Asked, institution: Institution, outcomes: Mapping[Cell, Outcome]) -> Candidate:
     cells = (Cell(institution.name, inquiry) for inquiry in asked.inquiries)
     found = [outcomes[cell] for cell in cells if cell in outcomes]
-    refused = next((one.refused for one in found if one.refused), "")
+    # What cannot be played leaves an institution admitted of which something is known.
+    some = any(one.answered.rulings for one in found)
+    unplayed = {id(one) for one in found if one.refused and some and one.cell.inquiry in PLAYED}
+    refused = next((one.refused for one in found if one.refused and id(one) not in unplayed), "")
     welfare = {measure: value for one in found for measure, value in one.answered.welfare.items()}
     known = asked.known(institution.name, outcomes)
-    failed = {question: one.failed for one in found if one.failed for question in one.cell.inquiry.questions}
+    reasons = {one.cell.inquiry: one.refused if id(one) in unplayed else one.failed for one in found}
+    failed = {question: why for inquiry, why in reasons.items() if why for question in inquiry.questions}
     failed = {question: why for question, why in failed.items() if question not in known}
     return Candidate(institution, known, welfare, refused, failed)

@@ -219,4 +219,5 @@ def _price(test: StressTest, found: Recommendation) -> Iterator[str]:
 def _why(test: StressTest, ruling: Ruling, verdict: Verdict) -> str:
     if verdict is Verdict.REFUTED:
         return f"{cell_text(ruling, counted_in(test))} by {ruling.because}"
-    return f"{verdict.answer}: {ruling.because}"
+    over = " before time was over" if ruling.cut and "time was over" not in ruling.because else ""
+    return f"{verdict.answer}: {ruling.because}{over}"

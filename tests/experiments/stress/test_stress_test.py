@@ -603,6 +603,23 @@ def test_an_answer_that_cannot_be_computed_leaves_the_others() -> None:
     assert told in list(sentences(test))
 
 
+def test_what_cannot_be_played_leaves_what_survives_recommended() -> None:
+    class Unplayable(MarketInstitution):
+        def answer(self, inquiry: Inquiry, *asked: Any) -> Answered:
+            if inquiry is Inquiry.LEARNING:
+                raise ValueError("a learner cannot deposit what it does not own")
+            return super().answer(inquiry, *asked)
+
+    asked = Asked(
+        certified_scenario(TRADERS, InputFiles()),
+        (Unplayable(MarketRules.no_short_sales()),),
+        (Inquiry.ORDERS, Inquiry.LEARNING),
+    )
+    test = in_memory(asked, (Question.ONE,), NO_DEADLINE, nullcontext)
+    assert test.recommended.institution == test.institutions[0].institution.name
+    assert test.institutions[0].failed == {Question.LEARNING: "a learner cannot deposit what it does not own"}
+
+
 LAWFUL = {"ann": (2.0, 30.0, 5.0, 1.0), "bob": (1.0, 30.0, 5.5, 1.0), "cat": (1.5, 30.0, 6.2, 1.2)}
 """Three traders: what each owns of the good and of money, what the first unit is worth to it, and by how much less."""
 
