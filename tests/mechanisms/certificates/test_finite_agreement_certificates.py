@@ -76,13 +76,13 @@ def test_what_two_gain_by_breaking_it_is_not_hidden_by_ruin_nor_by_what_the_thir
 
 @pytest.mark.parametrize("large", [0.0, 1e9, 1e12])
 def test_who_loses_or_would_lie_is_not_hidden_by_what_another_has_at_stake(large: float) -> None:
-    payoffs = TOLD.payoffs.reshape(2, 4, 3, 3).copy()
-    payoffs[:, 1:3, 1, 2] += large
+    payoffs = TOLD.payoffs.reshape(2, 4, 3, 2, 3).copy()
+    payoffs[:, 1:3, 1, :, 2] += large
     lying, losing = payoffs.copy(), payoffs.copy()
     # Cat prefers the word that is not true; Ann did better before.
-    lying[0, 2, 1, 2] += 0.5
-    lying[1, 1, 1, 2] += 0.5
-    losing[:, 0, 0, 0] += 3.0
+    lying[0, 2, 1, :, 2] += 0.5
+    lying[1, 1, 1, :, 2] += 0.5
+    losing[:, 0, 0, :, 0] += 3.0
     for changed, failure in ((lying, "somebody gains by what it reports"), (losing, "Ann loses by the agreement")):
         found = verify(recomputed(replace(TOLD, payoffs=changed.reshape(TOLD.payoffs.shape))))
         assert any(failure in one for one in found.failures)
