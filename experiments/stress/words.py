@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from marketgame.experiments.printing import number, share
@@ -10,6 +10,7 @@ from marketgame.experiments.stress.market_institution import MarketInstitution
 from marketgame.experiments.stress.recommendation import Recommendation
 from marketgame.experiments.stress.restrictiveness import what_it_adds
 from marketgame.experiments.stress.ruling import Certainty, Measure, Measured, Ruling
+from marketgame.mechanisms.certificates.examination import DeviationKind
 from marketgame.mechanisms.contracts.grand_contract import TransferRule
 from marketgame.mechanisms.deviations.effort import Verdict
 from marketgame.mechanisms.market_game.rules import PAPER_RULES
@@ -26,6 +27,11 @@ SMALL = 0.005
 MOST_REFUSED = 3
 # By so small a share of the first best a number is not short of it.
 NOTHING = 1e-9
+# Kinds of deviations whose names say nothing in a sentence.
+BROKEN_BY: Mapping[str, str] = {
+    DeviationKind.UNILATERAL.value: "what one player quotes, orders or announces",
+    DeviationKind.JOINT.value: "what several quote, order or announce",
+}
 WHAT_IS_NEEDED = (
     "severance needed: what must be promised to those who leave, expected and in sum, so that nobody can be led away; "
     "none helps: somebody can be, whatever is promised."
@@ -218,6 +224,6 @@ def _price(test: StressTest, found: Recommendation) -> Iterator[str]:
 
 def _why(test: StressTest, ruling: Ruling, verdict: Verdict) -> str:
     if verdict is Verdict.REFUTED:
-        return f"{cell_text(ruling, counted_in(test))} by {ruling.because}"
+        return f"{cell_text(ruling, counted_in(test))} by {BROKEN_BY.get(ruling.because, ruling.because)}"
     over = " before time was over" if ruling.cut and "time was over" not in ruling.because else ""
     return f"{verdict.answer}: {ruling.because}{over}"
