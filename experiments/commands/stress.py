@@ -23,6 +23,7 @@ from marketgame.experiments.stress.result import stress_document
 from marketgame.experiments.stress.selection import parsed_rules
 from marketgame.experiments.stress.stressing import (
     USUAL_SECONDS,
+    asked_also,
     asked_of,
     default_folder,
     in_folder,
@@ -135,6 +136,7 @@ def command(  # noqa: PLR0913 -- one parameter for each option of the command li
         ask=tuple(Question) if ask is None else ask,
     )
     survived = to_survive(must, asked, "--must")
+    asked = asked_also(asked, survived)
     with blamed_on(file):
         refuse_unstorable(asked.scenario.economy)
     folder = default_folder(file) if out is None else out

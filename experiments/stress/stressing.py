@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
@@ -99,6 +100,7 @@ def stress(  # noqa: PLR0913 -- one parameter for each option of the command lin
         of, read, rules=rules, transfers=transfers, severance=severance, presets=presets, every=every, ask=ask
     )
     survived = to_survive(must, asked, "must")
+    asked = asked_also(asked, survived)
     file = located(of) if isinstance(of, Path | str) else Path()
     with blamed_on(file) if isinstance(of, Path | str) else nullcontext():
         refuse_unstorable(asked.scenario.economy)
@@ -182,6 +184,15 @@ def to_survive(must: Iterable[Question | str] | None, asked: Asked, field: str) 
         return questions_named(must, field)
     questions = tuple(question for inquiry in asked.inquiries for question in inquiry.questions)
     return tuple(question for question in MUST if question in questions) or questions
+
+
+def asked_also(asked: Asked, must: Sequence[Question]) -> Asked:
+    """Return what is asked with what must be survived, which nobody is proven to survive unasked."""
+    inquiries = [one for one in Inquiry if {*one.questions} & {*must} and one not in asked.inquiries]
+    order = tuple(Inquiry)
+    if not inquiries:
+        return asked
+    return replace(asked, inquiries=tuple(sorted((*asked.inquiries, *inquiries), key=order.index)))
 
 
 def in_memory(asked: Asked, must: tuple[Question, ...], deadline: Deadline, where: Where) -> StressTest:

@@ -603,6 +603,12 @@ def test_an_answer_that_cannot_be_computed_leaves_the_others() -> None:
     assert told in list(sentences(test))
 
 
+def test_what_must_be_survived_is_asked_whatever_else_is() -> None:
+    only, must = [Question.ONE_LIAR], [Question.ANY]
+    found = face.stress(TRADERS, presets=["matched-escrow"], ask=only, must=must, seconds=None, workers=1)
+    assert found.recommended.institution == found.institutions[0].institution.name
+
+
 def test_what_cannot_be_played_leaves_what_survives_recommended() -> None:
     class Unplayable(MarketInstitution):
         def answer(self, inquiry: Inquiry, *asked: Any) -> Answered:
