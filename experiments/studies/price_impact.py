@@ -1,8 +1,9 @@
 """Lies followed by orders of one's own: on which markets they pay, and how that declines as markets grow.
 
-``python -m marketgame.experiments.studies.price_impact FOLDER [WHAT]`` writes tables and a picture into a folder of the
-documentation's shape, and puts the tables on its page ``reports.md`` where it has one. WHAT is one of the two tables,
-``lie-and-reorder`` and ``price-impact``; without it both are computed.
+``python -m marketgame.experiments.studies.price_impact FOLDER [WHAT [ECONOMY ...]]`` writes tables and a picture into a
+folder of the documentation's shape, and puts the tables on its page ``reports.md`` where it has one. WHAT is one of the
+two tables, ``lie-and-reorder`` and ``price-impact``; without it both are computed. Where economies are named the lies
+of all others stay as they are in the table.
 """
 
 from __future__ import annotations
@@ -239,7 +240,21 @@ def _cell(by_name: pd.DataFrame, name: str) -> str:
     return f"{style.short_number(float(total))}{drawn} {unit}"
 
 
-def main(folder: Path, what: str | None = None) -> None:
+def published_lies(tables: Path) -> pd.DataFrame:
+    """Return the table of lies as it was written into a folder."""
+    absent = {"gain": [""], "there_and_back": [""]}
+    return pd.read_csv(tables / f"{LIES}.csv", keep_default_na=False, na_values=absent)
+
+
+def with_lies_of(names: Sequence[str], published: pd.DataFrame, economies: dict[str, Economy]) -> pd.DataFrame:
+    """Return a published table of lies with the rows of named economies computed anew; those of others stay."""
+    anew = lies_table({name: economies[name] for name in names}, list(playing_on()))
+    rows = pd.concat([published[~published["economy"].isin(names)], anew])
+    place = rows["economy"].map({name: number for number, name in enumerate(economies)})
+    return rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+
+
+def main(folder: Path, what: str | None = None, names: Sequence[str] = ()) -> None:
     """Write both tables, or one, and the picture of the decline into a folder of the documentation's shape."""
     tables, pictures, page = folder / "tables", folder / "pictures", folder / "reports.md"
     for made in (tables, pictures):
@@ -252,16 +267,21 @@ def main(folder: Path, what: str | None = None) -> None:
         shown[GROWTH] = growth_markdown(growth)
     if what in (None, LIES):
         economies = private_economies()
-        lies = lies_table(economies, list(playing_on()))
-        replace_file(tables / f"{LIES}.csv", lies.to_csv(index=False))
+        file = tables / f"{LIES}.csv"
+        if names and file.exists():
+            lies = with_lies_of(names, published_lies(tables), economies)
+        else:
+            lies = lies_table(economies, list(playing_on()))
+        replace_file(file, lies.to_csv(index=False))
         shown[LIES] = lies_markdown(lies, economies)
     for name, table in shown.items() if page.exists() else ():
         replace_file(page, put_in_page(page.read_text(encoding="utf-8"), name, table))
 
 
 if __name__ == "__main__":
-    given, chosen = next(iter(sys.argv[1:]), "docs"), next(iter(sys.argv[2:]), None)
-    if chosen not in (None, LIES, GROWTH):
-        sys.stderr.write(f"error: {chosen} is none of {LIES}, {GROWTH}\n")
-        sys.exit(ExitCode.BAD_INPUT)
-    main(Path(given), chosen)
+    given, chosen, named = next(iter(sys.argv[1:]), "docs"), next(iter(sys.argv[2:]), None), sys.argv[3:]
+    for one, allowed in [(chosen, (LIES, GROWTH))] + [(name, tuple(private_economies())) for name in named]:
+        if one is not None and one not in allowed:
+            sys.stderr.write(f"error: {one} is none of {', '.join(allowed)}\n")
+            sys.exit(ExitCode.BAD_INPUT)
+    main(Path(given), chosen, named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from marketgame.experiments.studies import price_impact as study
@@ -11,6 +12,7 @@ from marketgame.mechanisms.contracts.price_impact import expected_impact, larges
 from marketgame.mechanisms.economies.beliefs import IndependentPrior
 from marketgame.mechanisms.economies.efficiency import efficient_allocation
 from marketgame.mechanisms.economies.random_economies import replica
+from tests.documentation import PAGES
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior
 
 SMALL = ["three-farmers", "two-sided-divisible", "three-farmers-correlated", "two-goods-complements"]
@@ -26,6 +28,16 @@ def test_on_small_markets_a_lie_followed_by_a_reorder_pays_wherever_outsiders_pl
     if economies[name].prior.independent and name == "three-farmers":
         # One of the two lies gains at least half of what they gain in sum, but for what rounding takes.
         assert (found["gain"] >= found["there_and_back"] / 2 * (1 - 1e-6))[found["bankruptcy"] == "trades-stand"].all()
+
+
+def test_named_economies_are_computed_anew_and_those_without_transfers_have_no_rows() -> None:
+    economies = study.private_economies()
+    published = study.published_lies(PAGES / "tables")
+    stale = published.groupby("economy").head(1)
+    wrong = stale.iloc[[0]].assign(economy="turning-tastes")
+    found = study.with_lies_of(["turning-tastes"], pd.concat([wrong, stale]), economies)
+    pd.testing.assert_frame_equal(found, stale.reset_index(drop=True))
+    assert set(published["economy"]) == set(economies) - {"turning-tastes", "three-hundred-traders"}
 
 
 @pytest.mark.parametrize("copies", [2, 4])
