@@ -4,16 +4,17 @@ Utility matters in differences only: what a player owns anyhow and any constant 
 threshold proportional to a level swallows real gains. At stake for player i of type :math:`t_i` is the largest, over
 the profiles with :math:`t_i` that can occur, of
 
-.. math:: p^*(t) \cdot \max(\omega_i, x^*_i(t)) + |v_i(x^*_i(t)) - v_i(\omega_i)| + |\theta_i(t)|,
+.. math:: p^*(t) \cdot \max(\omega_i, x^*_i(t)) + |v_i(x^*_i(t)) - v_i(\omega_i)|,
 
-over the goods without the numeraire: the value at supporting prices of what it owns or is to receive, its gain from
-the efficient allocation of goods, and the money it pays or receives. For a coalition it is the sum of its
-members'. It does not change with constants, owned money and the units of goods, and is linear in the unit of money.
+over the goods without the numeraire: the value at supporting prices of what it owns or is to receive, and its gain from
+the efficient allocation of goods. For a coalition it is the sum of its members'. It does not change with constants,
+owned money and the units of goods, and is linear in the unit of money. Money :math:`\theta_i(t)` that a contract pays
+or takes beside the price is not at stake by itself: what nobody's report moves is a level.
 
 A contract's numbers are rounded. What reaches a player, and what it is granted to pay for it, is known to some
-roundings of what everybody has at stake (`mechanisms.contracts.recommended_orders`), and nobody has less at stake than
-makes these count as nothing: a player who owns and wants nothing is delivered crumbs of the others' trades, and is not
-tempted by them.
+roundings of what everybody has at stake and is paid (`mechanisms.contracts.recommended_orders`), and nobody has less at
+stake than makes these count as nothing: a player who owns and wants nothing is delivered crumbs of the others' trades,
+and is not tempted by them.
 
 A gain of at most ``GAIN_TOLERANCE`` of what is at stake counts as none. Where even the rounding of the numbers a gain
 is computed from exceeds that, nobody can tell, and ``UndecidableError`` says so.
@@ -74,10 +75,9 @@ def stakes_of_play(
     owned = economy.endowments(efficient.profiles)[..., :-1]
     worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
     stakes: FloatArray = worth + np.abs(economy.gains_from_goods(efficient.profiles, efficient.bundles))
-    if numeraire_transfers is not None:
-        stakes = stakes + np.abs(numeraire_transfers)
+    rounded = stakes if numeraire_transfers is None else stakes + np.abs(numeraire_transfers)
     roundings = _ROUNDINGS_A_PLAYER * stakes.shape[-1] + _SPARE_ROUNDINGS
-    least = roundings * float(np.finfo(np.float64).eps) / GAIN_TOLERANCE * stakes.sum(axis=-1, keepdims=True)
+    least = roundings * float(np.finfo(np.float64).eps) / GAIN_TOLERANCE * rounded.sum(axis=-1, keepdims=True)
     return np.asarray(np.maximum(stakes, least))
 
 

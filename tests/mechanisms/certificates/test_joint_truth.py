@@ -116,6 +116,17 @@ def test_every_number_of_a_proof_is_recomputed() -> None:
     assert not verify(replace(stored, prices=nudged(stored.prices, 0))).confirmed
 
 
+@pytest.mark.parametrize("paid", [1.0, 1e6, 1e9])
+def test_money_that_is_paid_whatever_is_reported_hides_no_lie(paid: float) -> None:
+    contract = contract_of(1, TransferRule.NONE)
+    richer = restated(contract.economy, more=1e13)
+    transfers = contract.numeraire_transfers + paid * np.array([1.0, 1.0, -2.0])
+    moved = JointTruthCertificate(richer, MarketRules(), transfers, contract.efficient.price, np.zeros(3))
+    assert verify(recomputed(moved)).failures
+    instance = Instance(richer, rules=DEPOSITS, numeraire_transfers=transfers, prices=contract.efficient.price)
+    assert certify_theorem(Theorem.COMPENSATED, instance) is None
+
+
 @pytest.mark.parametrize("gains", [np.zeros(0), np.zeros(4), np.zeros((1, 3)), np.full(3, np.nan)])
 def test_sizes_that_there_are_not_are_refused(gains: FloatArray) -> None:
     with pytest.raises(ValueError, match="gains"):
