@@ -237,8 +237,9 @@ def missed_at(
     """Return a bound on what more a trader would gain at a price by holding anything else that it can pay, numeraire.
 
     It is that of tangents: what the margin just above the holding is worth beyond the price, times how much more may be
-    held, or the price beyond the margin just below, times the holding. Nobody holds more than the supply, nor more of
-    one good than its money buys.
+    held, or the price beyond the margin just below, times the holding; or what is best at the price as the family of
+    its valuation bounds it, if that is less. Nobody holds more than the supply, nor more of one good than its money
+    buys.
     """
     more, less = (
         valuation.exact_tangent([Fraction(max(float(quantity) * (1 + side * BESIDE), 0.0)) for quantity in held])[1]
@@ -251,11 +252,18 @@ def missed_at(
         if above is None:
             total += 0.0 if room <= 0 else np.inf
             continue
-        kept = np.inf if below is None else float(below)
+        last = np.inf if below is None else float(below)
         total += max(
-            (float(above) - float(cost)) * room, (float(cost) - kept) * float(quantity) if quantity > 0 else 0, 0
+            (float(above) - float(cost)) * room, (float(cost) - last) * float(quantity) if quantity > 0 else 0, 0
         )
-    return total
+    # Where goods are wanted together no tangent at a kink need be that at the price, but a family may say what is best.
+    prices, there = exact(price), exact(supply)
+    here = [Fraction(max(float(quantity), 0.0)) for quantity in held]
+    best = valuation.exact_surplus(prices, there, [min(pair) for pair in zip(here, there, strict=True)])
+    if best is None:
+        return total
+    paid = sum((cost * quantity for cost, quantity in zip(prices, here, strict=True)), NOTHING)
+    return min(total, float(best - valuation.exact_value(kept(valuation, here)) + paid))
 
 
 def most_by_other_messages(

@@ -18,12 +18,14 @@ from marketgame.mechanisms.certificates.compared_market import (
     recomputed_compared_market,
     verify_compared_market,
 )
+from marketgame.mechanisms.certificates.plain.compared import missed_at
 from marketgame.mechanisms.comparison_markets.compared_market import ComparedMarket
 from marketgame.mechanisms.comparison_markets.kept_agreements import best_kept_agreement
 from marketgame.mechanisms.comparison_markets.lies import ReportedMarket
 from marketgame.mechanisms.comparison_markets.post_deviations import ToldPosts
 from marketgame.mechanisms.comparison_markets.residual_supply import best_schedule
 from marketgame.mechanisms.economies.economy import Economy
+from marketgame.mechanisms.economies.valuations import FixedProportions
 from marketgame.mechanisms.linear_program.deadline import NO_DEADLINE
 from tests.mechanisms.private_value_economies import random_economy, random_independent_prior, three_traders
 
@@ -155,3 +157,18 @@ def test_a_file_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(Exception, match="changed after it was written"):
         load_certificate(path)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e-3])
+def test_who_wants_goods_together_is_content_at_every_price_at_which_it_would_buy_these_sets(unit: float) -> None:
+    """A set takes 1 and 2, the first is worth 6 and the next one less: at prices of a set of 5 it wants one set."""
+    trader = FixedProportions(np.array(6.0), np.array(1.0), np.array([1.0, 2.0]) * unit)
+    sets, owned, supply = (
+        np.array([1.0, 2.0]) * unit,
+        np.array([2.0, 1.0, 40.0]) * [unit, unit, 1.0],
+        np.full(2, 4 * unit),
+    )
+    for price in ([5.0, 0.0], [1.0, 2.0], [0.0, 2.5]):
+        assert missed_at(trader, sets, np.array(price) / unit, owned, supply) < 1e-12
+    assert missed_at(trader, sets, np.array([1.0, 1.0]) / unit, owned, supply) > 0.1
+    assert missed_at(trader, sets / 2, np.array([1.0, 2.0]) / unit, owned, supply) > 0.1
