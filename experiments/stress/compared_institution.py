@@ -8,7 +8,7 @@ that is replayed. Leaving is asked about where everybody pays a supporting price
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +19,7 @@ from marketgame.experiments.stress.compared_play import careless_welfare, learne
 from marketgame.experiments.stress.institution import Known
 from marketgame.experiments.stress.proven import proven_by
 from marketgame.experiments.stress.question import Inquiry, Question
-from marketgame.experiments.stress.ruling import Answered, Evidence, Measure, Measured, Ruling
+from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Measured, Ruling
 from marketgame.mechanisms.arrays import FloatArray
 from marketgame.mechanisms.certificates.compared_market import ComparedMarketCertificate, certify_compared_market
 from marketgame.mechanisms.certificates.compared_welfare import certify_compared_welfare
@@ -382,4 +382,5 @@ def _welfare(economy: Economy, market: ComparedMarket, deadline: Deadline) -> Me
     gains = gains_from(economy, profiles.types[some], obeyed_trades(economy, market, profiles.types[some])).sum(axis=-1)
     expected, weights = profiles.expected(best), profiles.weights[some] / profiles.weights[some].sum()
     missed = Profiles(profiles.listing, profiles.types[some], weights).expected(best[some] - gains)
-    return interval(expected.value - missed.value, float(np.hypot(expected.standard_error, missed.standard_error)))
+    found = interval(expected.value - missed.value, float(np.hypot(expected.standard_error, missed.standard_error)))
+    return replace(found, because=TOO_MANY) if found.certainty is Certainty.EXACT else found

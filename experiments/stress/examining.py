@@ -328,9 +328,12 @@ def _no(subject: Subject, found: FoundDeviation) -> Ruling:
     name = found.kind.value.replace(", ", "-").replace(" ", "-")
     # Liars who share money have not shared it yet: what counts is their sum.
     shared = found.kind in {DeviationKind.JOINT_LIE, DeviationKind.REPORTS_AND_REORDERS}
+    # Where nobody can lie what is agreed on is what to play.
+    by_orders = found.kind is DeviationKind.REPORTS_AND_REORDERS and not subject.secrets
+    because = (DeviationKind.JOINT if by_orders else found.kind).value
     return Ruling(
         Verdict.REFUTED,
-        found.kind.value,
+        because,
         tuple(found.gains),
         gain=float(gains.sum() / len(gains) if shared else gains.min()),
         total_gain=float(gains.sum()),

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from marketgame.experiments.stress.asking import Cell, Outcome
@@ -32,8 +33,11 @@ def filed(outcome: Outcome) -> tuple[Outcome, dict[str, str]]:
     def placed[Answer: (Ruling, Measured)](answer: Answer) -> Answer:
         if answer.evidence is None or not answer.evidence.text:
             return answer
-        path = f"certificates/{home}/{inquiry}-{answer.evidence.name}"
-        texts[path] = answer.evidence.text
+        # Two questions of one inquiry may be answered by different agreements of one kind.
+        stem, text = f"certificates/{home}/{inquiry}-{answer.evidence.name.removesuffix('.json')}", answer.evidence.text
+        paths = (f"{stem}{'' if number == 1 else f'-{number}'}.json" for number in count(1))
+        path = next(path for path in paths if texts.get(path, text) == text)
+        texts[path] = text
         return replace(answer, evidence=replace(answer.evidence, name=path, text=""))
 
     answered = outcome.answered

@@ -40,6 +40,7 @@ from marketgame.experiments.stress.restrictiveness import least_restrictive, res
 from marketgame.experiments.stress.result import Status, StressTest, stress_document
 from marketgame.experiments.stress.ruling import Answered, Certainty, Evidence, Measure, Ruling
 from marketgame.experiments.stress.selection import PRESETS, chosen
+from marketgame.experiments.stress.stored import filed
 from marketgame.experiments.stress.stressing import asked_of, in_memory
 from marketgame.experiments.stress.words import NOT_ASKED, cell_text, counted_in, sentences
 from marketgame.experiments.sweep.executors import Workers
@@ -641,6 +642,20 @@ def lawful(order: str, money: float, goods: float) -> str:
         lines += ["[[players]]", f'name = "{name}"', "[players.types.known]"]
         lines += [f"endowment = [{owned * goods}, {wealth * money}]", f"valuation = {{ {valuation} }}"]
     return "\n".join(lines)
+
+
+def test_different_agreements_that_answer_two_questions_of_one_inquiry_have_files_of_their_own() -> None:
+    told = {
+        question: Ruling(Verdict.REFUTED, "side-contract", ("ann",), evidence=Evidence("side-contract.json", text))
+        for question, text in ((Question.CONSISTENT, "one"), (Question.ANY, "two"), (Question.DISOBEY, "two"))
+    }
+    placed, texts = filed(Outcome(Cell("an institution", Inquiry.COALITIONS), Answered(told)))
+    for question, ruling in placed.answered.rulings.items():
+        given, kept = told[question].evidence, ruling.evidence
+        assert given is not None
+        assert kept is not None
+        assert texts[kept.name] == given.text
+    assert len(texts) == 2
 
 
 def test_units_and_names_change_no_answer(tmp_path: Path) -> None:
