@@ -9,7 +9,8 @@ the profiles with :math:`t_i` that can occur, of
 over the goods without the numeraire: the value at supporting prices of what it owns or is to receive, and its gain from
 the efficient allocation of goods. For a coalition it is the sum of its members'. It does not change with constants,
 owned money and the units of goods, and is linear in the unit of money. Money :math:`\theta_i(t)` that a contract pays
-or takes beside the price is not at stake by itself: what nobody's report moves is a level.
+or takes beside the price is not at stake by itself where reports are judged: what nobody's report moves is a level.
+Within a play, where budgets are met with it, it is added to the stake.
 
 A contract's numbers are rounded. What reaches a player, and what it is granted to pay for it, is known to some
 roundings of what everybody has at stake and is paid (`mechanisms.contracts.recommended_orders`), and nobody has less at
@@ -57,7 +58,8 @@ def stakes_by_type(
     """
     if not np.array_equal(efficient.profiles, economy.profiles):
         raise ValueError("the efficient allocation must be over every profile of the economy, in order")
-    stakes = stakes_of_play(economy, efficient, numeraire_transfers)
+    own = _of_goods(economy, efficient)
+    stakes = _at_least_rounding(own, own + _paid(numeraire_transfers))
     stakes[economy.prior.probability <= 0] = 0
     largest = np.zeros(len(economy.endowment_table))
     np.maximum.at(largest, economy.rows(economy.profiles), stakes)
@@ -69,13 +71,27 @@ def stakes_of_play(
 ) -> FloatArray:
     """Return what is at stake for each player in each of the profiles of an efficient allocation alone.
 
+    Whether a play meets budgets depends on the money that is paid, which is at stake in it.
+
     Returns:
         Stakes, ``(P, N)``, numeraire; nonnegative.
     """
+    stakes = _of_goods(economy, efficient) + _paid(numeraire_transfers)
+    return _at_least_rounding(stakes, stakes)
+
+
+def _of_goods(economy: Economy, efficient: EfficientAllocation) -> FloatArray:
     owned = economy.endowments(efficient.profiles)[..., :-1]
     worth = (efficient.price[:, None, :-1] * np.maximum(owned, efficient.bundles)).sum(axis=-1)
-    stakes: FloatArray = worth + np.abs(economy.gains_from_goods(efficient.profiles, efficient.bundles))
-    rounded = stakes if numeraire_transfers is None else stakes + np.abs(numeraire_transfers)
+    return np.asarray(worth + np.abs(economy.gains_from_goods(efficient.profiles, efficient.bundles)))
+
+
+def _paid(numeraire_transfers: FloatArray | None) -> FloatArray:
+    return np.zeros(()) if numeraire_transfers is None else np.abs(numeraire_transfers)
+
+
+def _at_least_rounding(stakes: FloatArray, rounded: FloatArray) -> FloatArray:
+    """Return stakes that are no less than makes roundings of what is known count as nothing."""
     roundings = _ROUNDINGS_A_PLAYER * stakes.shape[-1] + _SPARE_ROUNDINGS
     least = roundings * float(np.finfo(np.float64).eps) / GAIN_TOLERANCE * rounded.sum(axis=-1, keepdims=True)
     return np.asarray(np.maximum(stakes, least))

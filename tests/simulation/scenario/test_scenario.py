@@ -14,6 +14,7 @@ from marketgame.mechanisms.economies.beliefs import CorrelatedPrior, Independent
 from marketgame.mechanisms.economies.economy import Economy, Player, PlayerType
 from marketgame.mechanisms.economies.random_economies import Allotment
 from marketgame.mechanisms.economies.valuations import Quadratic
+from marketgame.mechanisms.linear_program.deadline import Deadline
 from marketgame.mechanisms.market_game.rules import Coverage, MarketRules
 from marketgame.simulation.market.model import MarketModel
 from marketgame.simulation.run import simulate
@@ -172,9 +173,9 @@ def test_scenarios_of_equal_economies_share_what_was_drawn_and_are_played_as_if_
 ) -> None:
     drawn: list[Economy] = []
 
-    def counted(economy: Economy) -> SampledEconomy:
+    def counted(economy: Economy, deadline: Deadline) -> SampledEconomy:
         drawn.append(economy)
-        return sampled(economy)
+        return sampled(economy, deadline)
 
     def tables_of(rules: MarketRules, transfers: TransferRule, owned: float = 1.0) -> dict[str, pa.Table]:
         # As in the chunks of a sweep, nothing is the same object.
