@@ -109,7 +109,7 @@ def outcome_of(document: Mapping[str, Any]) -> Outcome:
         KeyError: it lacks something.
         ValueError: it holds something else.
     """
-    rulings = {Question(name): _ruling(one) for name, one in document["rulings"].items()}  # type: ignore[call-arg]
+    rulings = {Question(name): _ruling(one) for name, one in document["rulings"].items()}  # type: ignore[call-arg]  # by name
     welfare = {Measure(name): _measured(one) for name, one in document["welfare"].items()}
     cell = Cell(document["institution"], Inquiry(document["inquiry"]))  # type: ignore[call-arg]
     return Outcome(cell, Answered(rulings, welfare), document["refused"], document["failed"])
